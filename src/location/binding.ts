@@ -1,0 +1,66 @@
+/**
+ * The nouns of the location service. Every text is a byte string: one character for one byte, as it
+ * came from the wire. Instants are milliseconds on the appliance's steady timeline (ports.ts, Clock).
+ */
+
+/** What midreg keeps of a device's contact, and of the registration it holds for it upstream. */
+export interface Binding {
+  /** Contact identifier: names this binding toward the main registrar, 16 hexadecimal digits. */
+  readonly ctid: string;
+  /** Contact URI as the device wrote it, without angle brackets. */
+  readonly contact: string;
+  /** Contact header parameters as written, each with its leading semicolon; q and expires left out. */
+  readonly params: string;
+  /** Preference in thousandths, 0 to 1000; undefined when the device gave none. */
+  readonly q: number | undefined;
+  /** Call-ID and CSeq of the device's last accepted REGISTER (RFC 3261 section 10.3 step 7). */
+  readonly callId: string;
+  readonly cseq: number;
+  /** When the lifetime granted to the device ends. */
+  readonly expiresAtMs: number;
+  /** When the device was last heard. */
+  readonly updatedAtMs: number;
+  /** Where the REGISTER came from and how to reach it again (flow.ts). */
+  readonly source: string;
+  /** Path vector, values joined by a comma, first hop first (RFC 3327); empty when there is none. */
+  readonly path: string;
+  readonly userAgent: string;
+  /** Header lines of the main registrar's 2xx that absorbed answers give again, each ended by CRLF. */
+  readonly replay: string;
+  /** The registration midreg holds at the main registrar for this contact. */
+  readonly upstream: UpstreamRegistration;
+}
+
+/** A registration of midreg's own at the main registrar: its identity and what was granted. */
+export interface UpstreamRegistration {
+  /** Call-ID of midreg's own; the From tag is derived from it (registrar/upstream-identity.ts). */
+  readonly callId: string;
+  /** Highest CSeq used under that Call-ID. */
+  readonly cseq: number;
+  /** When the main registrar forgets the contact, counted from the moment the request was sent. */
+  readonly expiresAtMs: number;
+  /** Contact URI registered upstream. */
+  readonly contact: string;
+  /** Request-URI of the forwarded REGISTER. */
+  readonly requestUri: string;
+  /** To URI of the forwarded REGISTER. */
+  readonly to: string;
+  /** From URI of the forwarded REGISTER; empty when it is the To URI, as it nearly always is. */
+  readonly from: string;
+}
+
+/** An address-of-record with everything that is bound to it. Never empty while it is stored. */
+export interface AorRecord {
+  readonly aor: string;
+  readonly bindings: readonly Binding[];
+}
+
+/** A REGISTER with expires 0 that midreg owes the main registrar. One per ctid. */
+export interface DeRegistration {
+  readonly ctid: string;
+  readonly aor: string;
+  readonly upstream: UpstreamRegistration;
+  /** When to try next. Giving up is decided by upstream.expiresAtMs. */
+  readonly dueAtMs: number;
+  readonly attempts: number;
+}

@@ -1,0 +1,171 @@
+/**
+ * The interfaces behind which all input and output lives. `server` sees only these; `cli` builds the
+ * adapters and hands them over.
+ */
+import type { AorRecord, Binding, DeRegistration } from "./location/binding.ts";
+import type { AorChange } from "./location/change.ts";
+
+/** The only source of time. */
+export interface Clock {
+  /**
+   * Milliseconds on a steady timeline: close to the Unix epoch, never stepped while the process runs,
+   * continued after a restart, with a fraction. Everything that is stored or compared uses it.
+   */
+  nowMs(): number;
+  /** The wall clock as it stands, for Date headers only. */
+  wallMs(): number;
+  /** Calls `ring` once, at `atMs` or as soon as possible after; a later call replaces an earlier one. */
+  setAlarm(atMs: number, ring: () => void): void;
+}
+
+/** Unguessable identifiers, all from a cryptographic source. */
+export interface Ids {
+  /** A Via branch with the RFC 3261 cookie, at least 72 random bits. */
+  branch(): string;
+  /** A From or To tag, at least 64 random bits. */
+  tag(): string;
+  /** A Call-ID, at least 120 random bits. */
+  callId(): string;
+  /** The contact identifier of a device: keyed, stable, 16 hexadecimal digits. */
+  ctid(aor: string, device: string): string;
+  /** A keyed digest of a text in base64url, truncated to 80 bits, for tokens midreg hands out. */
+  mac(text: string): string;
+  /** A number from 0 (included) to 1 (excluded), for jitter. */
+  fraction(): number;
+}
+
+/** What a save ends with; called once, never before `save` has returned in a durable store. */
+export interface Commit {
+  committed(): void;
+  failed(reason: string): void;
+}
+
+/** How the store is doing, for health and metrics. */
+export interface StoreStatus {
+  readonly isWritable: boolean;
+  /** Empty while all is well. */
+  readonly problem: string;
+  readonly aors: number;
+  readonly bindings: number;
+  readonly deRegistrations: number;
+}
+
+/**
+ * The location service's memory. Reads see what is committed and nothing else. Callers save changes of
+ * one address-of-record one at a time: the next only after the last has ended.
+ */
+export interface LocationStore {
+  lookup(aor: string): AorRecord | undefined;
+  /** The binding with that contact identifier, expired or not. */
+  lookupCtid(ctid: string): { readonly aor: string; readonly binding: Binding } | undefined;
+  /** Whether some binding, expired or not, was last refreshed from that flow (location/flow.ts). */
+  hasSource(source: string): boolean;
+  /** Makes the change durable as the configured durability asks, then visible, then says so. */
+  save(change: AorChange, commit: Commit): void;
+  records(): Iterable<AorRecord>;
+  deRegistrations(): Iterable<DeRegistration>;
+  /** The de-registration owed for a contact identifier. */
+  deRegistration(ctid: string): DeRegistration | undefined;
+  status(): StoreStatus;
+  /** Commits what is under way, then releases everything. */
+  close(): Promise<void>;
+}
+
+export type Protocol = "udp";
+
+/** A bound socket that phones and the main registrar can send to. */
+export interface Listener {
+  /** Protocol, bind address and bind port: "udp:192.0.2.1:5060", "udp:[::1]:5060". */
+  readonly id: string;
+  readonly protocol: Protocol;
+  readonly family: 4 | 6;
+  /** Bind address (may be a wildcard) without brackets, and bind port. */
+  readonly address: string;
+  readonly port: number;
+  /** What goes into Via, Contact and Record-Route: host (IPv6 in brackets) and port. */
+  readonly sentBy: string;
+}
+
+/** One place a message can be sent to. */
+export interface Target {
+  readonly protocol: Protocol;
+  /** IP literal without brackets. */
+  readonly address: string;
+  readonly port: number;
+}
+
+/** Takes what a listener has received: a whole message as a byte string. */
+export interface Receiver {
+  receive(text: string, listener: Listener, address: string, port: number): void;
+}
+
+export interface Transport {
+  readonly listeners: readonly Listener[];
+  /** Opens the listeners and passes on what they hear. */
+  start(receiver: Receiver): Promise<void>;
+  /** Sends a message from a listener. `failed` is called with an error code when it could not leave. */
+  send(text: string, listener: Listener, target: Target, failed?: (code: string) => void): void;
+  /** Closes the listeners. */
+  stop(): Promise<void>;
+}
+
+/** Finds the next hops for a URI, best first (RFC 3263). */
+export interface Resolver {
+  /** Calls back at once for literals and cached names. An empty list means nothing was found. */
+  resolve(uri: string, done: (targets: readonly Target[]) => void): void;
+  /** Puts a target behind its alternatives for a while, after a time-out, a transport error or a 503. */
+  markFailed(target: Target): void;
+}
+
+/** A counter that the hot path increments directly. */
+export interface Tally {
+  n: number;
+}
+
+export interface Timing {
+  observe(seconds: number): void;
+}
+
+export type CounterName =
+  | "sip_requests_total"
+  | "sip_responses_total"
+  | "sip_parse_errors_total"
+  | "sip_retransmits_total"
+  | "sip_dropped_total"
+  | "registers_total"
+  | "proxied_requests_total"
+  | "usrloc_expired_total"
+  | "deregistrations_total";
+
+export type TimingName =
+  | "register_duration_seconds"
+  | "upstream_register_duration_seconds"
+  | "storage_op_duration_seconds";
+
+export type GaugeName =
+  | "sip_transactions"
+  | "usrloc_aors"
+  | "usrloc_contacts"
+  | "upstream_up"
+  | "upstream_registrations"
+  | "deregistrations_pending"
+  | "registers_in_flight"
+  | "storage_up"
+  | "udp_receive_buffer_bytes";
+
+/** Prometheus, seen from the inside. Names lack the prefix "midreg_"; labels are closed sets. */
+export interface Metrics {
+  counter(name: CounterName, labels?: Readonly<Record<string, string>>): Tally;
+  timing(name: TimingName, labels?: Readonly<Record<string, string>>): Timing;
+  gauge(name: GaugeName, labels: Readonly<Record<string, string>>, read: () => number): void;
+}
+
+/** Structured log: fields first, then a short constant text. Never secrets, tokens or raw messages. */
+export interface Log {
+  /** Whether debug lines are wanted, so that the hot path need not build their fields. */
+  readonly isDebug: boolean;
+  debug(fields: object, text: string): void;
+  info(fields: object, text: string): void;
+  warn(fields: object, text: string): void;
+  error(fields: object, text: string): void;
+}
