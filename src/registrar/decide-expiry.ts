@@ -1,0 +1,53 @@
+import type {
+  AorRecord,
+  Binding,
+  DeRegistration,
+  UpstreamRegistration,
+} from "../location/binding.ts";
+import { type AorChange, buildChange } from "../location/change.ts";
+import type { RegisterInput } from "./register-input.ts";
+
+/** What the end of lifetimes depends on besides the record itself. */
+export type ExpiryInput = Pick<RegisterInput, "nowMs" | "identities" | "isDoubted"> & {
+  readonly outgoingExpiresSec: number;
+};
+
+/**
+ * What the end of lifetimes changes: expired bindings go, and each leaves behind a de-registration
+ * that midreg owes the main registrar while that still remembers the contact. Undefined when nothing
+ * has expired.
+ */
+export function decideExpiry(record: AorRecord, input: ExpiryInput): AorChange | undefined {
+  const { aor, bindings } = record;
+  const { nowMs } = input;
+  const expired = bindings.filter(({ expiresAtMs }) => expiresAtMs <= nowMs);
+  if (expired.length === 0) return undefined;
+  const enqueue = expired
+    .map((binding): DeRegistration => {
+      const upstream = lastKnown(binding, input);
+      return { ctid: binding.ctid, aor, upstream, dueAtMs: nowMs, attempts: 0 };
+    })
+    .filter(({ upstream }) => upstream.expiresAtMs > nowMs);
+  return buildChange(aor, { remove: expired.map(({ ctid }) => ctid), enqueue });
+}
+
+/**
+ * The registration upstream as it may be by now: with the highest CSeq that has been used, and with the
+ * longest life it can have got where an answer was lost.
+ */
+function lastKnown({ ctid, upstream }: Binding, input: ExpiryInput): UpstreamRegistration {
+  const { nowMs, identities, isDoubted, outgoingExpiresSec } = input;
+  const pending = identities(ctid);
+  const cseq = pending?.callId === upstream.callId ? pending.cseq - 1 : upstream.cseq;
+  const longestMs = isDoubted(ctid) ? nowMs + outgoingExpiresSec * 1000 : 0;
+  return { ...upstream, cseq, expiresAtMs: Math.max(upstream.expiresAtMs, longestMs) };
+}
+
+/** When the first of the bindings expires; undefined for an empty record. */
+export function nextExpiryMs(record: AorRecord): number | undefined {
+  let next: number | undefined;
+  for (const { expiresAtMs } of record.bindings) {
+    if (next === undefined || expiresAtMs < next) next = expiresAtMs;
+  }
+  return next;
+}

@@ -1,0 +1,334 @@
+import type {
+  AorRecord,
+  Binding,
+  DeRegistration,
+  UpstreamRegistration,
+} from "../location/binding.ts";
+import { type AorChange, buildChange } from "../location/change.ts";
+import { validBindings } from "../location/match-contact.ts";
+import { buildResponse, responseHeaders } from "../sip/build-response.ts";
+import { isSameUri } from "../sip/compare-uri.ts";
+import { type Contact, contactsOf } from "../sip/contact.ts";
+import { HEADER } from "../sip/header-name.ts";
+import { secondsHeader } from "../sip/header-values.ts";
+import {
+  bodyOf,
+  lineCount,
+  lineId,
+  lineText,
+  type SipRequest,
+  type SipResponse,
+} from "../sip/message.ts";
+import { lifetimeWithin } from "./lifetimes.ts";
+import type { RegisterAsk } from "./read-register.ts";
+import { contactLine, pathLine } from "./register-answer.ts";
+import type { RegisterPolicy } from "./register-policy.ts";
+import { ctidOf, type ForwardedContact, type ForwardedRegister } from "./rewrite-register.ts";
+
+/** Everything the end of a forwarded REGISTER depends on. */
+export interface RegisterAnswerInput {
+  readonly request: SipRequest;
+  readonly ask: RegisterAsk;
+  readonly forward: ForwardedRegister;
+  /** Undefined when no final answer came in time, or the request could not be sent. */
+  readonly response: SipResponse | undefined;
+  readonly record: AorRecord | undefined;
+  readonly source: string;
+  /** When the request was sent: the main registrar counts its lifetime from some later moment. */
+  readonly sentAtMs: number;
+  readonly nowMs: number;
+  readonly policy: RegisterPolicy;
+  /** Tag for answers of midreg's own. */
+  readonly toTag: string;
+}
+
+/** Why a forwarded REGISTER ended as it did. */
+export type AnswerReason =
+  | "accepted"
+  | "challenged"
+  | "refused"
+  | "failed"
+  | "timeout"
+  | "contact-missing";
+
+export interface RegisterAnswer {
+  readonly reason: AnswerReason;
+  /** To be committed before the answer leaves. */
+  readonly change: AorChange | undefined;
+  readonly status: number;
+  readonly text: string;
+  /** What was registered anew upstream, to be taken back if the change cannot be committed. */
+  readonly undo: readonly DeRegistration[];
+}
+
+const NO_UNDO: readonly never[] = [];
+
+/** Decides what the phone is told and what is kept, now that the main registrar has (not) answered. */
+export function decideRegisterAnswer(input: RegisterAnswerInput): RegisterAnswer {
+  const { response } = input;
+  if (response === undefined) {
+    // RFC 4320 section 4.2 forbids a 408 here; midreg's own limit ends before the phone's timer F.
+    return ownError(input, "timeout", 504, "Main registrar did not answer");
+  }
+  if (response.status < 200 || response.status > 299) return passThrough(input, response);
+  if (input.ask.isStar) return acceptStar(input, response);
+  return acceptContacts(input, response);
+}
+
+function ownError(
+  input: RegisterAnswerInput,
+  reason: AnswerReason,
+  status: number,
+  phrase: string,
+): RegisterAnswer {
+  const { retryAfterSec } = input.policy;
+  const headers = retryAfterSec > 0 ? `Retry-After: ${retryAfterSec}\r\n` : "";
+  const text = buildResponse(input.request, status, phrase, { toTag: input.toTag, headers });
+  return { reason, change: undefined, status, text, undo: NO_UNDO };
+}
+
+/** Everything but a 2xx goes to the phone as it is, and changes nothing (promise 4 of the design). */
+function passThrough(input: RegisterAnswerInput, response: SipResponse): RegisterAnswer {
+  const { status } = response;
+  const reason =
+    status === 401 || status === 407 ? "challenged" : status < 500 ? "refused" : "failed";
+  const text = restoreResponse(input, response, { kept: PASSED_THROUGH, own: "" });
+  return { reason, change: undefined, status, text, undo: NO_UNDO };
+}
+
+/** All bindings of the address-of-record are gone upstream, so nothing is owed there any more. */
+function acceptStar(input: RegisterAnswerInput, response: SipResponse): RegisterAnswer {
+  const ctids = (input.record?.bindings ?? []).map(({ ctid }) => ctid);
+  const change = buildChange(input.ask.aor, { remove: ctids, dequeue: ctids });
+  return accepted(input, response, { change, undo: NO_UNDO, bindings: [] });
+}
+
+function acceptContacts(input: RegisterAnswerInput, response: SipResponse): RegisterAnswer {
+  const { forward, record, ask } = input;
+  const bindings = record?.bindings ?? [];
+  if (forward.contacts.length === 0) {
+    return accepted(input, response, { change: undefined, undo: NO_UNDO, bindings });
+  }
+  const granted = grantsOf(input, response);
+  const wanted = granted.filter(({ contact }) => contact.asked.lifetimeSec > 0);
+  const registered = wanted.filter(({ sec }) => sec > 0);
+  const undo = registered.filter(({ contact }) => contact.binding === undefined).map(owed(input));
+  // A 2xx that does not list a contact has not registered it: the phone must not believe so.
+  if (registered.length < wanted.length) return contactMissing(input, undo);
+  const put = registered.map((grant) => acceptedBinding(input, grant, response));
+  const removed = granted.filter(({ contact }) => contact.asked.lifetimeSec === 0);
+  const remove = removed.map(({ contact }) => contact.ctid);
+  // What is still listed after its removal will have to be removed once more.
+  const lingering = removed.filter(({ sec }) => sec > 0).map(owed(input));
+  const change = buildChange(ask.aor, {
+    put,
+    remove,
+    enqueue: [...registered.flatMap((grant) => movedContact(grant, input)), ...lingering],
+    dequeue: granted.map(({ contact }) => contact.ctid),
+  });
+  return accepted(input, response, { change, undo, bindings: afterwards(bindings, put, remove) });
+}
+
+/**
+ * A contact of ours and the lifetime the main registrar says it has: 0 when it is not listed, or when the
+ * answer took so long that the lifetime is over.
+ */
+interface Grant {
+  readonly contact: ForwardedContact;
+  readonly sec: number;
+}
+
+function grantsOf(input: RegisterAnswerInput, response: SipResponse): Grant[] {
+  const { forward, policy, sentAtMs, nowMs } = input;
+  const listed = contactsOf(response);
+  return forward.contacts.map((contact) => {
+    const isNone = listed === undefined || listed === "*";
+    const sec = isNone ? 0 : grantOf(contact, listed, response, policy);
+    return { contact, sec: sentAtMs + sec * 1000 > nowMs ? sec : 0 };
+  });
+}
+
+/**
+ * What the main registrar granted a contact of ours in seconds, 0 when it does not list it: the expires
+ * parameter, else the Expires header, else what was asked for.
+ */
+function grantOf(
+  { ctid, upstreamContact }: ForwardedContact,
+  listed: readonly Contact[],
+  response: SipResponse,
+  policy: RegisterPolicy,
+): number {
+  const ours = listed.filter(({ uri }) => ctidOf(uri, policy) === ctid);
+  // A contact of an address that midreg no longer has may stand beside the one just registered.
+  const own = ours.find(({ uri }) => isSameUri(uri, upstreamContact)) ?? ours[0];
+  if (own === undefined) return 0;
+  const granted =
+    own.expires ?? secondsHeader(response, HEADER.expires) ?? policy.outgoingExpiresSec;
+  return Number.isNaN(granted) ? policy.outgoingExpiresSec : granted;
+}
+
+function acceptedBinding(input: RegisterAnswerInput, grant: Grant, response: SipResponse): Binding {
+  const { request, ask, forward, policy, nowMs } = input;
+  const { asked, ctid, lifetimeSec: wantedSec } = grant.contact;
+  const upstream = registrationOf(grant, input);
+  const lifetimeSec = lifetimeWithin(wantedSec, grant.sec, policy.upstreamMarginSec);
+  return {
+    ctid,
+    contact: asked.uri,
+    params: asked.params,
+    q: asked.q,
+    callId: request.callId,
+    cseq: request.cseq.number,
+    // The grant runs since the request was sent; a slow answer must not stretch it.
+    expiresAtMs: Math.min(nowMs + lifetimeSec * 1000, upstream.expiresAtMs),
+    updatedAtMs: nowMs,
+    source: input.source,
+    path: ask.path,
+    userAgent: forward.userAgent,
+    replay: replayOf(response),
+    upstream,
+  };
+}
+
+/**
+ * The identity under which a registration goes on. Only the first contact of a request has lent it its own;
+ * were the others to share it, their numbers would collide later.
+ */
+function identityOf(
+  { ctid, binding }: ForwardedContact,
+  { identity }: ForwardedRegister,
+): { readonly callId: string; readonly cseq: number } {
+  if (ctid === identity.key) return identity;
+  const before = binding?.upstream;
+  if (before !== undefined && before.callId !== identity.callId) return before;
+  return { callId: `${identity.callId.replace(/\..*/u, "")}.${ctid}`, cseq: 0 };
+}
+
+function registrationOf(
+  { contact, sec }: Grant,
+  { forward, sentAtMs }: RegisterAnswerInput,
+): UpstreamRegistration {
+  const { callId, cseq } = identityOf(contact, forward);
+  return {
+    callId,
+    cseq,
+    expiresAtMs: sentAtMs + sec * 1000,
+    contact: contact.upstreamContact,
+    requestUri: forward.requestUri,
+    to: forward.to,
+    from: forward.from,
+  };
+}
+
+/** Headers of the 2xx that phones need again on absorbed answers (spec row T20). */
+const REPLAYED: readonly number[] = [HEADER.serviceRoute, HEADER.pAssociatedUri];
+
+function replayOf(response: SipResponse): string {
+  return copyLines(response, (id) => REPLAYED.includes(id));
+}
+
+/** The de-registration of what has just been granted. */
+function owed(input: RegisterAnswerInput): (grant: Grant) => DeRegistration {
+  return (grant) => owedFor(grant.contact.ctid, registrationOf(grant, input), input);
+}
+
+function owedFor(
+  ctid: string,
+  upstream: UpstreamRegistration,
+  { ask, nowMs }: RegisterAnswerInput,
+): DeRegistration {
+  return { ctid, aor: ask.aor, upstream, dueAtMs: nowMs, attempts: 0 };
+}
+
+/**
+ * When midreg's own address has changed, the contact it had registered before is left over upstream. It
+ * is removed under a name of its own, since the live registration goes on using the old one.
+ */
+function movedContact({ contact }: Grant, input: RegisterAnswerInput): DeRegistration[] {
+  const before = contact.binding?.upstream;
+  if (before === undefined || before.contact === contact.upstreamContact) return [];
+  const upstream = { ...before, callId: `${before.callId}-moved`, cseq: 0 };
+  return [owedFor(`${contact.ctid}-moved`, upstream, input)];
+}
+
+function contactMissing(
+  input: RegisterAnswerInput,
+  undo: readonly DeRegistration[],
+): RegisterAnswer {
+  const error = ownError(input, "contact-missing", 500, "Main registrar did not list the contact");
+  return { ...error, undo };
+}
+
+function afterwards(
+  bindings: readonly Binding[],
+  put: readonly Binding[],
+  remove: readonly string[],
+): readonly Binding[] {
+  const known = bindings.filter(({ ctid }) => !remove.includes(ctid));
+  const isKnown = ({ ctid }: Binding): boolean => known.some((old) => old.ctid === ctid);
+  const kept = known.map((old) => put.find(({ ctid }) => ctid === old.ctid) ?? old);
+  return [...kept, ...put.filter((binding) => !isKnown(binding))];
+}
+
+interface Acceptance {
+  readonly change: AorChange | undefined;
+  readonly undo: readonly DeRegistration[];
+  /** The bindings of the address-of-record once the change is made. */
+  readonly bindings: readonly Binding[];
+}
+
+function accepted(
+  input: RegisterAnswerInput,
+  response: SipResponse,
+  { change, undo, bindings }: Acceptance,
+): RegisterAnswer {
+  const valid = validBindings({ aor: input.ask.aor, bindings }, input.nowMs);
+  const own = contactLine(valid, input.nowMs) + pathLine(input.ask);
+  const text = restoreResponse(input, response, { kept: KEPT_OF_2XX, own });
+  return { reason: "accepted", change, status: response.status, text, undo };
+}
+
+/** Headers that are the phone's own business and never taken from the main registrar's answer. */
+const RESTORED: readonly number[] = [
+  HEADER.via,
+  HEADER.from,
+  HEADER.to,
+  HEADER.callId,
+  HEADER.cseq,
+  HEADER.contentLength,
+  // RFC 3261 section 10.3: a REGISTER never builds a route set.
+  HEADER.recordRoute,
+];
+/** Contacts and lifetimes of a 2xx are the main registrar's view of midreg, not the phone's. */
+const REPLACED_IN_2XX: readonly number[] = [
+  ...RESTORED,
+  HEADER.contact,
+  HEADER.expires,
+  HEADER.path,
+];
+
+const PASSED_THROUGH = (id: number): boolean => !RESTORED.includes(id);
+const KEPT_OF_2XX = (id: number): boolean => !REPLACED_IN_2XX.includes(id);
+
+/** The main registrar's answer in the phone's own dialog identifiers. */
+function restoreResponse(
+  { request, toTag }: RegisterAnswerInput,
+  response: SipResponse,
+  lines: { readonly kept: (id: number) => boolean; readonly own: string },
+): string {
+  const tag = response.toTag === "" ? toTag : response.toTag;
+  const body = bodyOf(response);
+  return (
+    `SIP/2.0 ${response.status} ${response.reason}\r\n${responseHeaders(request, tag)}` +
+    `${lines.own}${copyLines(response, lines.kept)}Content-Length: ${body.length}\r\n\r\n${body}`
+  );
+}
+
+function copyLines(response: SipResponse, isKept: (id: number) => boolean): string {
+  let out = "";
+  const count = lineCount(response);
+  for (let line = 0; line < count; line += 1) {
+    if (isKept(lineId(response, line))) out += `${lineText(response, line)}\r\n`;
+  }
+  return out;
+}

@@ -1,0 +1,252 @@
+import type { AorRecord, Binding } from "../location/binding.ts";
+import { type AorChange, buildChange, type Touch } from "../location/change.ts";
+import { validBindings } from "../location/match-contact.ts";
+import { buildResponse } from "../sip/build-response.ts";
+import { HEADER } from "../sip/header-name.ts";
+import { secondsHeader } from "../sip/header-values.ts";
+import { hasHeader } from "../sip/message.ts";
+import { type ForwardReason, type JudgedContact, judgeContact } from "./judge-contact.ts";
+import { userAgentOf } from "./read-register.ts";
+import { contactLine, pathLine } from "./register-answer.ts";
+import type { RegisterInput } from "./register-input.ts";
+import { buildForward, type ForwardedRegister } from "./rewrite-register.ts";
+
+type AbsorbReason = "refresh" | "retransmission" | "fetch";
+type RejectReason = "old-cseq" | "too-many-contacts" | "too-many-hops";
+
+export type RegisterDecision =
+  | {
+      readonly kind: "absorb";
+      readonly reason: AbsorbReason;
+      /** To be committed before the answer leaves. */
+      readonly change: AorChange | undefined;
+      readonly answer: string;
+    }
+  | {
+      readonly kind: "reject";
+      readonly reason: RejectReason;
+      readonly status: number;
+      readonly answer: string;
+    }
+  | {
+      readonly kind: "forward";
+      readonly reason: ForwardReason;
+      readonly forward: ForwardedRegister;
+    };
+
+/**
+ * Decides one REGISTER: absorb it, refuse it, or send it on. All contacts are judged before anything
+ * is decided, so that one request is one change (RFC 3261 section 10.3, last paragraph).
+ */
+export function decideRegister(input: RegisterInput): RegisterDecision {
+  const { request, ask } = input;
+  if (ask.isStar) return decideStar(input);
+  const judged = judgeAll(input);
+  if (judged.some(({ verdict }) => verdict === "old-cseq")) return rejectOldCSeq(input);
+  if (isOverLimit(input, judged)) {
+    return reject(input, "too-many-contacts", 503, "Too many contacts");
+  }
+  if (hasHeader(request, HEADER.require)) return forward(input, "require", judged);
+  if (judged.length === 0) return decideFetch(input);
+  const reason = forwardReason(judged);
+  if (reason !== undefined) return forward(input, reason, judged);
+  return absorb(input, judged, judged[0]?.binding);
+}
+
+function judgeAll(input: RegisterInput): readonly JudgedContact[] {
+  const { policy, ids } = input;
+  // Randomness is drawn only where lifetimes are spread.
+  const fraction = policy.expiresMaxDeviationSec === 0 ? 0 : ids.fraction();
+  const judged = input.ask.contacts.map((asked) => judgeContact(asked, input, fraction));
+  return judged.length < 2 ? judged : lastWords(judged);
+}
+
+/** Of several contacts that mean the same binding the last counts, as in read-register.ts. */
+function lastWords(judged: readonly JudgedContact[]): JudgedContact[] {
+  const byBinding = new Map<string, JudgedContact>();
+  for (const contact of judged) byBinding.set(contact.binding?.ctid ?? contact.asked.uri, contact);
+  return [...byBinding.values()];
+}
+
+/** RFC 3261 section 10.3 step 6: "*" does not remove what a later request of its Call-ID has set. */
+function decideStar(input: RegisterInput): RegisterDecision {
+  const { request, record } = input;
+  const isOld = record?.bindings.some(
+    ({ callId, cseq }) => callId === request.callId && cseq > request.cseq.number,
+  );
+  return isOld === true ? rejectOldCSeq(input) : forward(input, "star", []);
+}
+
+/** The first reason among the contacts: one that has to be forwarded takes the whole request along. */
+function forwardReason(judged: readonly JudgedContact[]): ForwardReason | undefined {
+  for (const { verdict } of judged) {
+    if (verdict !== "refresh" && verdict !== "retransmission" && verdict !== "old-cseq") {
+      return verdict;
+    }
+  }
+  return undefined;
+}
+
+/** Whether the address-of-record would hold more bindings than it may, were the request accepted. */
+function isOverLimit(input: RegisterInput, judged: readonly JudgedContact[]): boolean {
+  const { maxContacts } = input.policy;
+  if (maxContacts === 0) return false;
+  const isNew = ({ asked, binding }: JudgedContact): boolean =>
+    asked.lifetimeSec > 0 && (binding === undefined || binding.expiresAtMs <= input.nowMs);
+  const added = judged.filter((contact) => isNew(contact)).length;
+  if (added === 0) return false;
+  const removed = judged.filter(
+    ({ asked, binding }) =>
+      asked.lifetimeSec === 0 && binding !== undefined && binding.expiresAtMs > input.nowMs,
+  ).length;
+  return validBindings(input.record, input.nowMs).length + added - removed > maxContacts;
+}
+
+function decideFetch(input: RegisterInput): RegisterDecision {
+  const own = senderBinding(input);
+  if (own === undefined && input.policy.absorb === "proven") return forward(input, "fetch", []);
+  return absorb(input, [], own);
+}
+
+/** The binding that proves who sent a request, whatever it asks for. */
+function senderBinding({ record, request, source, nowMs }: RegisterInput): Binding | undefined {
+  return record?.bindings.find(
+    (binding) =>
+      binding.source === source &&
+      binding.callId === request.callId &&
+      binding.cseq <= request.cseq.number &&
+      binding.expiresAtMs > nowMs,
+  );
+}
+
+/** Answers locally. `own` is a binding of the sender, if it has any. */
+function absorb(
+  input: RegisterInput,
+  judged: readonly JudgedContact[],
+  own: Binding | undefined,
+): RegisterDecision {
+  const touch: Touch[] = [];
+  const put: Binding[] = [];
+  for (const contact of judged) {
+    const { verdict, binding } = contact;
+    if (verdict === "refresh" && binding !== undefined) {
+      // A proven refresh moves four numbers; an unproven one may have moved anything.
+      const moved =
+        input.policy.absorb === "open" ? moveBinding(input, contact, binding) : undefined;
+      if (moved === undefined) touch.push(buildTouch(input, contact, binding));
+      else put.push(moved);
+    }
+  }
+  const answer = answer200(input, { touch, put }, own);
+  if (touch.length + put.length === 0) {
+    const reason = judged.length === 0 ? "fetch" : "retransmission";
+    return { kind: "absorb", reason, change: undefined, answer };
+  }
+  const change = buildChange(input.ask.aor, { touch, put });
+  return { kind: "absorb", reason: "refresh", change, answer };
+}
+
+function buildTouch(
+  { request, nowMs }: RegisterInput,
+  { lifetimeSec }: JudgedContact,
+  { ctid }: Binding,
+): Touch {
+  const expiresAtMs = nowMs + lifetimeSec * 1000;
+  return { ctid, cseq: request.cseq.number, expiresAtMs, updatedAtMs: nowMs };
+}
+
+/** The binding as an unproven refresh leaves it; undefined when a touch says all there is to say. */
+function moveBinding(
+  input: RegisterInput,
+  contact: JudgedContact,
+  binding: Binding,
+): Binding | undefined {
+  const { request, source, ask } = input;
+  const moved = {
+    ...binding,
+    ...buildTouch(input, contact, binding),
+    params: contact.asked.params,
+    q: contact.asked.q,
+    callId: request.callId,
+    source,
+    path: ask.path,
+    userAgent: userAgentOf(request),
+  };
+  return isChanged(moved, binding) ? moved : undefined;
+}
+
+function isChanged(a: Binding, b: Binding): boolean {
+  return (
+    a.params !== b.params ||
+    a.q !== b.q ||
+    a.callId !== b.callId ||
+    a.source !== b.source ||
+    a.path !== b.path ||
+    a.userAgent !== b.userAgent
+  );
+}
+
+interface Refreshes {
+  readonly touch: readonly Touch[];
+  readonly put: readonly Binding[];
+}
+
+/** The 200 that lists the bindings as they will be once the refreshes are made. */
+function answer200(
+  input: RegisterInput,
+  { touch, put }: Refreshes,
+  own: Binding | undefined,
+): string {
+  const listed = validBindings(withPut(input.record, put), input.nowMs);
+  // Headers of the main registrar's own 200 that phones need again, such as Service-Route.
+  const replay = own?.replay ?? "";
+  const contacts = contactLine(listed, input.nowMs, touch);
+  const headers = contacts + pathLine(input.ask) + replay + input.dateLine;
+  // RFC 3261 section 8.2.7: a stateless answer has the same tag each time it is given.
+  const toTag = own?.ctid ?? statelessTag(input);
+  return buildResponse(input.request, 200, "OK", { toTag, headers });
+}
+
+function withPut(record: AorRecord | undefined, put: readonly Binding[]): AorRecord | undefined {
+  if (record === undefined || put.length === 0) return record;
+  const bindings = record.bindings.map(
+    (binding) => put.find(({ ctid }) => ctid === binding.ctid) ?? binding,
+  );
+  return { aor: record.aor, bindings };
+}
+
+function statelessTag({ request, ids }: RegisterInput): string {
+  return ids.mac(`${request.callId}\0${request.fromTag}\0${request.cseq.number}`);
+}
+
+function rejectOldCSeq(input: RegisterInput): RegisterDecision {
+  return reject(input, "old-cseq", 400, "CSeq out of order");
+}
+
+function reject(
+  input: RegisterInput,
+  reason: RejectReason,
+  status: number,
+  phrase: string,
+): RegisterDecision {
+  const { retryAfterSec } = input.policy;
+  const headers = status >= 500 && retryAfterSec > 0 ? `Retry-After: ${retryAfterSec}\r\n` : "";
+  const answer = buildResponse(input.request, status, phrase, {
+    toTag: statelessTag(input),
+    headers,
+  });
+  return { kind: "reject", reason, status, answer };
+}
+
+function forward(
+  input: RegisterInput,
+  reason: ForwardReason,
+  judged: readonly JudgedContact[],
+): RegisterDecision {
+  // RFC 3261 section 16.3 step 3. An absorbed REGISTER has arrived and needs no further hop.
+  if (secondsHeader(input.request, HEADER.maxForwards) === 0) {
+    return reject(input, "too-many-hops", 483, "Too Many Hops");
+  }
+  const isProven = input.policy.absorb === "open" || senderBinding(input) !== undefined;
+  return { kind: "forward", reason, forward: buildForward(input, judged, isProven) };
+}

@@ -1,0 +1,98 @@
+import type { Binding } from "../location/binding.ts";
+import { matchContact } from "../location/match-contact.ts";
+import { spreadLifetime } from "./lifetimes.ts";
+import type { AskedContact } from "./read-register.ts";
+import type { RegisterInput } from "./register-input.ts";
+
+/** Why a REGISTER has to go to the main registrar. */
+export type ForwardReason =
+  | "new-aor"
+  | "new-contact"
+  | "removal"
+  | "star"
+  | "fetch"
+  | "require"
+  | "expired"
+  | "changed-source"
+  | "changed-call-id"
+  | "changed-contact"
+  | "changed-path"
+  | "repeated-cseq"
+  | "upstream-doubtful"
+  | "upstream-expiring";
+
+/** What one contact of a REGISTER amounts to. */
+type Verdict = "refresh" | "retransmission" | "old-cseq" | ForwardReason;
+
+export interface JudgedContact {
+  readonly asked: AskedContact;
+  readonly binding: Binding | undefined;
+  readonly verdict: Verdict;
+  /** Lifetime granted if it is absorbed: what was asked for, spread. */
+  readonly lifetimeSec: number;
+}
+
+/**
+ * Judges one contact by itself; the request as a whole is decided in decide-register.ts. `fraction` is
+ * random, from 0 to 1, for the spread of lifetimes.
+ */
+export function judgeContact(
+  asked: AskedContact,
+  input: RegisterInput,
+  fraction: number,
+): JudgedContact {
+  const { record, policy } = input;
+  const binding = matchContact(record, asked.uri);
+  const lifetimeSec = spreadLifetime(asked.lifetimeSec, policy, fraction);
+  if (binding === undefined) {
+    const unknown = record === undefined ? "new-aor" : "new-contact";
+    return { asked, binding, lifetimeSec, verdict: asked.lifetimeSec === 0 ? "removal" : unknown };
+  }
+  const known = judgeKnown(asked, binding, input);
+  const verdict = known === "refresh" ? judgeUpstream(binding, lifetimeSec, input) : known;
+  return { asked, binding, verdict, lifetimeSec };
+}
+
+/** Promise 2 of the design: the upstream registration outlives every local one, by a margin. */
+function judgeUpstream(
+  { ctid, upstream }: Binding,
+  lifetimeSec: number,
+  { isDoubted, policy, nowMs }: RegisterInput,
+): Verdict {
+  if (isDoubted(ctid)) return "upstream-doubtful";
+  const neededUntilMs = nowMs + (lifetimeSec + policy.upstreamMarginSec) * 1000;
+  return upstream.expiresAtMs >= neededUntilMs ? "refresh" : "upstream-expiring";
+}
+
+function judgeKnown(asked: AskedContact, binding: Binding, input: RegisterInput): Verdict {
+  const { request, nowMs, policy } = input;
+  const isSameCall = binding.callId === request.callId;
+  // RFC 3261 section 10.3 step 7: an older request of the same Call-ID must not change anything.
+  if (isSameCall && request.cseq.number < binding.cseq) return "old-cseq";
+  if (asked.lifetimeSec === 0) return "removal";
+  if (binding.expiresAtMs <= nowMs) return "expired";
+  const doubt = policy.absorb === "proven" ? doubtOf(asked, binding, input) : undefined;
+  if (doubt !== undefined) return doubt;
+  if (!isSameCall || request.cseq.number > binding.cseq) return "refresh";
+  // The same number again is a retransmission while its transaction can be alive, and stateless
+  // answering needs nothing else to recognise it (section 8.2.7).
+  const ageMs = nowMs - binding.updatedAtMs;
+  return ageMs < policy.cseqDelaySec * 1000 ? "retransmission" : "repeated-cseq";
+}
+
+/**
+ * What keeps a refresh from being proven. Over UDP the proof is the flow itself: the address and port
+ * that the accepted REGISTER came from, its Call-ID, and nothing changed that could redirect a call.
+ */
+function doubtOf(
+  asked: AskedContact,
+  binding: Binding,
+  { request, ask, source }: RegisterInput,
+): ForwardReason | undefined {
+  if (binding.source !== source) return "changed-source";
+  if (binding.callId !== request.callId) return "changed-call-id";
+  if (binding.path !== ask.path) return "changed-path";
+  const isUnchanged =
+    binding.contact === asked.uri && binding.params === asked.params && binding.q === asked.q;
+  return isUnchanged ? undefined : "changed-contact";
+}

@@ -1,0 +1,45 @@
+/**
+ * Lifetime arithmetic: what is asked for, what is granted here, and what that needs upstream.
+ */
+import type { RegisterPolicy } from "./register-policy.ts";
+
+/** Lifetimes beyond this would not fit a 32-bit clock anywhere on the way (spec row T29). */
+export const MAX_LIFETIME_SEC = 2_147_483_647;
+
+/**
+ * The lifetime a contact asks for in seconds, clamped to min and max unless it is 0 (a removal): its
+ * own expires, else the Expires header, else the default (RFC 3261 section 10.3 step 7). A malformed
+ * expires parameter counts as the default (section 20.10).
+ */
+export function askedLifetime(
+  contactExpires: number | undefined,
+  headerExpires: number | undefined,
+  policy: RegisterPolicy,
+): number {
+  const asked = contactExpires ?? headerExpires ?? policy.defaultExpiresSec;
+  const number = Number.isNaN(asked) ? policy.defaultExpiresSec : asked;
+  return number === 0 ? 0 : clampLifetime(number, policy);
+}
+
+/** Raises and lowers a lifetime to the configured bounds; a bound of 0 is none. */
+export function clampLifetime(seconds: number, policy: RegisterPolicy): number {
+  const raised = Math.max(seconds, policy.minExpiresSec, 1);
+  const lowered = policy.maxExpiresSec === 0 ? raised : Math.min(raised, policy.maxExpiresSec);
+  return Math.min(lowered, MAX_LIFETIME_SEC);
+}
+
+/** Spreads lifetimes by up to the configured deviation; `fraction` is random, from 0 to 1. */
+export function spreadLifetime(seconds: number, policy: RegisterPolicy, fraction: number): number {
+  const deviation = policy.expiresMaxDeviationSec;
+  if (deviation === 0 || seconds === 0) return seconds;
+  return clampLifetime(seconds + Math.floor(fraction * (2 * deviation + 1)) - deviation, policy);
+}
+
+/**
+ * The longest lifetime a device may be given when the main registrar granted `grantedSec`: the upstream
+ * registration has to outlive it by the margin, or, when the grant is too short for that, by half.
+ */
+export function lifetimeWithin(askedSec: number, grantedSec: number, marginSec: number): number {
+  const longest = grantedSec > 2 * marginSec ? grantedSec - marginSec : Math.ceil(grantedSec / 2);
+  return Math.min(askedSec, longest);
+}

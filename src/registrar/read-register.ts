@@ -1,0 +1,130 @@
+import { canonicalAor } from "../location/address-of-record.ts";
+import { isEqualUri } from "../sip/compare-uri.ts";
+import { type Contact, contactsOf } from "../sip/contact.ts";
+import { HEADER } from "../sip/header-name.ts";
+import { addressesOf, secondsHeader, tokensOf } from "../sip/header-values.ts";
+import { hasHeader, headerValue, headerValues, type SipRequest } from "../sip/message.ts";
+import { paramValue, withoutParams } from "../sip/params.ts";
+import { badRequest, type SipError } from "../sip/sip-error.ts";
+import { parseUri, type Uri } from "../sip/uri.ts";
+import { askedLifetime } from "./lifetimes.ts";
+import type { RegisterPolicy } from "./register-policy.ts";
+
+/** One contact of a REGISTER as it will be stored if it is accepted. */
+export interface AskedContact {
+  readonly uri: string;
+  /** Header parameters as written, without q and expires. */
+  readonly params: string;
+  readonly q: number | undefined;
+  /** Clamped; 0 asks for removal. */
+  readonly lifetimeSec: number;
+}
+
+/** What a REGISTER asks for, checked against every limit before anything is looked up. */
+export interface RegisterAsk {
+  readonly aor: string;
+  /** Empty for a fetch and for "*". */
+  readonly contacts: readonly AskedContact[];
+  readonly isStar: boolean;
+  /** Path values joined by a comma; empty for none. */
+  readonly path: string;
+  /** Whether the device understands Path in answers (RFC 3327 section 5.3). */
+  readonly supportsPath: boolean;
+}
+
+/** Reads a REGISTER (RFC 3261 section 10.3 steps 5 to 7, checks only); an error says what to answer. */
+export function readRegister(request: SipRequest, policy: RegisterPolicy): RegisterAsk | SipError {
+  const aor = canonicalAor(request.to.uri, policy.aor);
+  if (typeof aor !== "string") return aor;
+  if (request.callId.length > policy.maxCallIdLength) return badRequest("Call-ID too long");
+  const expires = secondsHeader(request, HEADER.expires);
+  if (Number.isNaN(expires)) return badRequest("Malformed Expires");
+  const contacts = contactsOf(request);
+  if (contacts === undefined) return badRequest("Malformed Contact");
+  const path = readPath(request, policy);
+  if (typeof path !== "string") return path;
+  const isStar = contacts === "*";
+  // RFC 3261 section 10.2.2: "*" is only for removal, and only with Expires: 0.
+  if (isStar && expires !== 0) return badRequest("Contact * without Expires 0");
+  const asked = isStar ? NO_CONTACTS : readContacts(contacts, expires, policy);
+  if ("status" in asked) return asked;
+  const supportsPath = path !== "" && tokensOf(request, HEADER.supported).includes("path");
+  return { aor, contacts: asked, isStar, path, supportsPath };
+}
+
+const NO_CONTACTS: readonly AskedContact[] = [];
+
+function readContacts(
+  contacts: readonly Contact[],
+  expires: number | undefined,
+  policy: RegisterPolicy,
+): readonly AskedContact[] | SipError {
+  const asked: AskedContact[] = [];
+  const uris: Uri[] = [];
+  if (contacts.length > 1 && countUriParams(contacts) > MAX_URI_PARAMS) {
+    return badRequest("Too many Contact parameters");
+  }
+  for (const contact of contacts) {
+    const uri = checkContact(contact, policy);
+    if ("status" in uri) return uri;
+    // A contact that stands twice is one binding, and its last word counts.
+    const twin = uris.findIndex((other) => isEqualUri(other, uri));
+    const at = twin === -1 ? uris.length : twin;
+    uris[at] = uri;
+    asked[at] = {
+      uri: contact.uri,
+      params: keptParams(contact.params),
+      q: contact.q ?? policy.defaultQ,
+      lifetimeSec: askedLifetime(contact.expires, expires, policy),
+    };
+  }
+  return asked;
+}
+
+/**
+ * URI parameters that the contacts of one REGISTER may have together: contacts are compared with each other
+ * by their parameters, and 64 contacts of 64 parameters each took 0.1 s. Real ones have under ten.
+ */
+const MAX_URI_PARAMS = 256;
+
+function countUriParams(contacts: readonly Contact[]): number {
+  return contacts.reduce((sum, { uri }) => sum + uri.split(";").length - 1, 0);
+}
+
+/** The URI of a contact that may be stored. */
+function checkContact(contact: Contact, policy: RegisterPolicy): Uri | SipError {
+  if (contact.uri.length > policy.maxContactLength) return badRequest("Contact URI too long");
+  if (contact.params.length > policy.maxContactLength) return badRequest("Contact too long");
+  const uri = parseUri(contact.uri);
+  if (uri === undefined || (uri.scheme !== "sip" && uri.scheme !== "sips")) {
+    return badRequest("Unusable Contact URI");
+  }
+  return Number.isNaN(contact.q) ? badRequest("Malformed q of Contact") : uri;
+}
+
+function keptParams(params: string): string {
+  if (params === "") return "";
+  return withoutParams(params, (name) => name === "q" || name === "expires");
+}
+
+/** User-Agent values are kept for operators to read, so no more of them than that takes. */
+const MAX_USER_AGENT_LENGTH = 255;
+
+/** The User-Agent of a request as it is stored. */
+export function userAgentOf(request: SipRequest): string {
+  return (headerValue(request, HEADER.userAgent) ?? "").slice(0, MAX_USER_AGENT_LENGTH);
+}
+
+function readPath(request: SipRequest, policy: RegisterPolicy): string | SipError {
+  if (!hasHeader(request, HEADER.path)) return "";
+  const values = addressesOf(request, HEADER.path);
+  const first = values?.[0];
+  if (first === undefined) return badRequest("Malformed Path");
+  const uri = parseUri(first.uri);
+  // A Path is a preloaded Route, so its first hop must route loosely (RFC 3327 section 5.2).
+  if (uri === undefined || paramValue(uri.params, "lr") === undefined) {
+    return badRequest("Path without lr");
+  }
+  const path = headerValues(request, HEADER.path).join(", ");
+  return path.length > policy.maxPathLength ? badRequest("Path too long") : path;
+}

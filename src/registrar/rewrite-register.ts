@@ -1,0 +1,183 @@
+/**
+ * The REGISTER that goes to the main registrar in the place of the phone's: same credentials, same
+ * headers, but midreg's own identity, contacts and lifetime.
+ */
+import type { Binding } from "../location/binding.ts";
+import { formatQ } from "../sip/contact.ts";
+import { HEADER } from "../sip/header-name.ts";
+import { addressesOf } from "../sip/header-values.ts";
+import { hasHeader, headerValue, type SipRequest } from "../sip/message.ts";
+import { MessageRewrite } from "../sip/message-rewrite.ts";
+import type { NameAddr } from "../sip/name-addr.ts";
+import { withoutParams } from "../sip/params.ts";
+import { parseUri, uriParam } from "../sip/uri.ts";
+import type { JudgedContact } from "./judge-contact.ts";
+import { type AskedContact, userAgentOf } from "./read-register.ts";
+import type { RegisterInput } from "./register-input.ts";
+import type { RegisterPolicy } from "./register-policy.ts";
+import { fromTagOf, type Identity } from "./upstream-identity.ts";
+
+/** One contact of a forwarded REGISTER: what the phone asked for and what was asked for upstream. */
+export interface ForwardedContact {
+  readonly ctid: string;
+  readonly asked: AskedContact;
+  /** What the device will be granted at most, spread already. */
+  readonly lifetimeSec: number;
+  /** The binding it refreshes or removes, if there is one. */
+  readonly binding: Binding | undefined;
+  /** Contact URI sent upstream. */
+  readonly upstreamContact: string;
+}
+
+/** A REGISTER on its way upstream, with what is needed to make sense of the answer. */
+export interface ForwardedRegister {
+  /** The message without a Via of midreg's own. */
+  readonly text: string;
+  readonly contacts: readonly ForwardedContact[];
+  readonly identity: Identity;
+  /** ctids of the bindings whose registration upstream it may change. */
+  readonly affected: readonly string[];
+  /** Whether it comes from a device that is registered, or no proof is asked for (auth.absorb). */
+  readonly isProven: boolean;
+  readonly requestUri: string;
+  readonly to: string;
+  /** Empty when it is the To URI. */
+  readonly from: string;
+  readonly userAgent: string;
+}
+
+/** Builds the forwarded REGISTER. `judged` is empty for a fetch and for "*". */
+export function buildForward(
+  input: RegisterInput,
+  judged: readonly JudgedContact[],
+  isProven: boolean,
+): ForwardedRegister {
+  const { request, ask, record } = input;
+  const contacts = judged.map((contact) => forwardContact(input, contact));
+  const identity = chooseIdentity(input, contacts);
+  const requestUri = upstreamRequestUri(input);
+  const rewrite = new MessageRewrite(request)
+    .startLine(`REGISTER ${requestUri} SIP/2.0`)
+    .removeAll(HEADER.path)
+    .removeAll(HEADER.recordRoute)
+    .set(HEADER.maxForwards, `Max-Forwards: ${nextMaxForwards(request)}`)
+    .set(HEADER.from, `From: ${withTag(request.from, fromTagOf(identity.callId))}`)
+    .set(HEADER.callId, `Call-ID: ${identity.callId}`)
+    .set(HEADER.cseq, `CSeq: ${identity.cseq} REGISTER`);
+  if (contacts.length > 0) rewriteContacts(rewrite, input, contacts);
+  dropOwnRoute(rewrite, input);
+  const known = contacts.flatMap(({ binding }) => binding ?? []);
+  return {
+    text: rewrite.toText(),
+    contacts,
+    identity,
+    affected: (ask.isStar ? (record?.bindings ?? []) : known).map(({ ctid }) => ctid),
+    isProven,
+    requestUri,
+    to: request.to.uri,
+    from: request.from.uri === request.to.uri ? "" : request.from.uri,
+    userAgent: userAgentOf(request),
+  };
+}
+
+function forwardContact(input: RegisterInput, judged: JudgedContact): ForwardedContact {
+  const { asked, binding, lifetimeSec } = judged;
+  const ctid = binding?.ctid ?? newCtid(input, asked.uri);
+  // A removal names what the main registrar knows, even if midreg's own address has changed since.
+  const isRemoval = binding !== undefined && asked.lifetimeSec === 0;
+  const contact = isRemoval ? binding.upstream.contact : upstreamContact(asked, ctid, input);
+  return { ctid, asked, lifetimeSec, binding, upstreamContact: contact };
+}
+
+/**
+ * The ctid of a contact that is not bound yet. A binding that was made with this URI may have taken
+ * another spelling since, one that is equal to it but not to this contact: then it keeps the ctid.
+ */
+function newCtid({ ids, ask, record }: RegisterInput, uri: string): string {
+  const isTaken = (ctid: string): boolean =>
+    record?.bindings.some((binding) => binding.ctid === ctid) === true;
+  let device = uri;
+  while (isTaken(ids.ctid(ask.aor, device))) device += "\0";
+  return ids.ctid(ask.aor, device);
+}
+
+/** The Contact URI under which the main registrar knows a device: midreg's address and the ctid. */
+function upstreamContact(asked: AskedContact, ctid: string, input: RegisterInput): string {
+  const { policy, upstreamSentBy } = input;
+  const extra = policy.extraContactParams;
+  if (policy.contactIdInsertion === "ct-username") return `sip:${ctid}@${upstreamSentBy}${extra}`;
+  const user = parseUri(asked.uri)?.user;
+  // A contact without user must not become "sip:@host", which is no URI (spec row T16).
+  const userPart = user === undefined ? "" : `${user}@`;
+  return `sip:${userPart}${upstreamSentBy};${policy.contactIdParam}=${ctid}${extra}`;
+}
+
+/** The ctid in a contact URI of ours, as the main registrar gives it back; undefined if it has none. */
+export function ctidOf(uriText: string, policy: RegisterPolicy): string | undefined {
+  const uri = parseUri(uriText);
+  if (uri === undefined) return undefined;
+  return policy.contactIdInsertion === "ct-username"
+    ? uri.user
+    : uriParam(uri, policy.contactIdParam.toLowerCase());
+}
+
+/** The identity of the first contact's registration stands for the whole request. */
+function chooseIdentity(input: RegisterInput, contacts: readonly ForwardedContact[]): Identity {
+  const { ids, ask, record, identities } = input;
+  const first = contacts[0];
+  // A request without contacts of its own goes under the name of the first binding.
+  const binding = first === undefined ? record?.bindings[0] : first.binding;
+  const key = first?.ctid ?? binding?.ctid ?? ids.ctid(ask.aor, "*");
+  const newer = identities(key);
+  if (newer !== undefined) return newer;
+  return binding === undefined
+    ? { key, callId: ids.callId(), cseq: 1 }
+    : { key, callId: binding.upstream.callId, cseq: binding.upstream.cseq + 1 };
+}
+
+/** The phone's Request-URI, except that midreg's own address gives way to the main registrar's. */
+function upstreamRequestUri({ request, policy, isOwnHost }: RegisterInput): string {
+  const uri = parseUri(request.uri);
+  if (uri === undefined || !isOwnHost(uri.host, uri.port)) return request.uri;
+  return `${uri.scheme}:${policy.upstreamHost}`;
+}
+
+function rewriteContacts(
+  rewrite: MessageRewrite,
+  { policy, request, ask }: RegisterInput,
+  contacts: readonly ForwardedContact[],
+): void {
+  const values = contacts.map((contact) => upstreamContactValue(contact, policy));
+  rewrite.set(HEADER.contact, `Contact: ${values.join(", ")}`);
+  // The header must not contradict the contacts (spec row T21).
+  if (!hasHeader(request, HEADER.expires)) return;
+  const isRemoval = ask.contacts.every(({ lifetimeSec }) => lifetimeSec === 0);
+  rewrite.set(HEADER.expires, `Expires: ${isRemoval ? 0 : policy.outgoingExpiresSec}`);
+}
+
+function upstreamContactValue(contact: ForwardedContact, policy: RegisterPolicy): string {
+  const { asked } = contact;
+  const isPassed = (name: string): boolean => policy.upstreamContactParams.includes(name);
+  const q = asked.q !== undefined && isPassed("q") ? `;q=${formatQ(asked.q)}` : "";
+  const passed = asked.params === "" ? "" : withoutParams(asked.params, (name) => !isPassed(name));
+  const expires = asked.lifetimeSec === 0 ? 0 : policy.outgoingExpiresSec;
+  return `<${contact.upstreamContact}>${passed}${q};expires=${expires}`;
+}
+
+/** The address with another tag, everything else as the phone wrote it. */
+function withTag({ display, uri, params }: NameAddr, tag: string): string {
+  const name = display === "" ? "" : `${display} `;
+  return `${name}<${uri}>${withoutParams(params, (param) => param === "tag")};tag=${tag}`;
+}
+
+function nextMaxForwards(request: SipRequest): number {
+  const value = headerValue(request, HEADER.maxForwards);
+  return value === undefined ? 70 : Number(value) - 1;
+}
+
+/** A phone that has midreg as outbound proxy may name it in Route (RFC 3261 section 16.4). */
+function dropOwnRoute(rewrite: MessageRewrite, { request, isOwnHost }: RegisterInput): void {
+  const route = addressesOf(request, HEADER.route)?.[0];
+  const uri = route === undefined ? undefined : parseUri(route.uri);
+  if (uri !== undefined && isOwnHost(uri.host, uri.port)) rewrite.removeFirstValue(HEADER.route);
+}
