@@ -1,0 +1,211 @@
+import type { Binding } from "../location/binding.ts";
+import { HEADER } from "../sip/header-name.ts";
+import { addressesOf, secondsHeader, tokensOf } from "../sip/header-values.ts";
+import { headerValue, type SipRequest } from "../sip/message.ts";
+import { MessageRewrite } from "../sip/message-rewrite.ts";
+import { type NameAddr, parseNameAddr } from "../sip/name-addr.ts";
+import { withoutParams } from "../sip/params.ts";
+import { splitList } from "../sip/split-list.ts";
+import { parseUri, serializeUri, type Uri } from "../sip/uri.ts";
+import { buildDialogToken, type DialogToken, openDialogToken } from "./dialog-token.ts";
+import type { NextHop, ProxyDecision, ProxyInput, RefusalReason } from "./proxy-input.ts";
+
+const REFUSALS: Readonly<Record<RefusalReason, readonly [number, string]>> = {
+  stranger: [403, "Forbidden"],
+  "unknown-contact": [404, "Not Found"],
+  "no-dialog": [481, "Call/Transaction Does Not Exist"],
+  "too-many-hops": [483, "Too Many Hops"],
+  "bad-extension": [420, "Bad Extension"],
+  "unsupported-scheme": [416, "Unsupported URI Scheme"],
+  "malformed-route": [400, "Malformed Route"],
+};
+
+/**
+ * Requests that never create a dialog and so need no Record-Route (RFC 3261 section 16.6 step 4). Any
+ * other method might, known or not.
+ */
+const NO_DIALOG = new Set(["MESSAGE", "OPTIONS", "PUBLISH", "ACK", "CANCEL", "BYE"]);
+
+/** What a contact that cannot be a Request-URI as it is has in it; others are not looked into. */
+const NOT_IN_REQUEST_URI = /\?|;method/iu;
+
+/** Decides where a request other than REGISTER and CANCEL goes (RFC 3261 sections 16.3 to 16.6). */
+export function decideRequest(input: ProxyInput): ProxyDecision {
+  const { request } = input;
+  const uri = parseUri(request.uri);
+  const routes = addressesOf(request, HEADER.route);
+  if (uri === undefined || routes === undefined) return refuse("malformed-route");
+  if (isForUs(input, uri, routes)) return answerOptions();
+  if (secondsHeader(request, HEADER.maxForwards) === 0) return refuse("too-many-hops");
+  const extensions = tokensOf(request, HEADER.proxyRequire);
+  if (extensions.length > 0) {
+    return refuse("bad-extension", `Unsupported: ${extensions.join(", ")}\r\n`);
+  }
+  const own = countOwnRoutes(input, routes);
+  const token = own === 0 ? undefined : openToken(input, routes.slice(0, own));
+  if (token !== undefined) return routeInDialog(input, token, own, routes[own]);
+  return routeNew(input, uri, own);
+}
+
+function refuse(reason: RefusalReason, headers = ""): ProxyDecision {
+  const [status, phrase] = REFUSALS[reason];
+  return { kind: "respond", reason, status, phrase, headers };
+}
+
+/** OPTIONS to midreg itself, from anybody: operators and phones ping with it (section 11.2). */
+function isForUs(input: ProxyInput, uri: Uri, routes: readonly NameAddr[]): boolean {
+  const { method } = input.request;
+  if (method !== "OPTIONS" || uri.user !== undefined) return false;
+  if (countOwnRoutes(input, routes) < routes.length) return false;
+  return input.isOwnHost(uri.host, uri.port) && input.ctidOf(input.request.uri) === undefined;
+}
+
+function answerOptions(): ProxyDecision {
+  const headers =
+    "Allow: INVITE, ACK, CANCEL, BYE, OPTIONS, REGISTER, MESSAGE, SUBSCRIBE, NOTIFY, PUBLISH, " +
+    "REFER, INFO, PRACK, UPDATE\r\nAccept: application/sdp\r\nSupported: path\r\n";
+  return { kind: "respond", reason: "options", status: 200, phrase: "OK", headers };
+}
+
+/** How many values at the head of Route are midreg's own: one, or two after a change of listener. */
+function countOwnRoutes(input: ProxyInput, routes: readonly NameAddr[]): number {
+  let own = 0;
+  while (own < 2) {
+    const route = routes[own];
+    const uri = route === undefined ? undefined : parseUri(route.uri);
+    if (uri === undefined || !input.isOwnHost(uri.host, uri.port)) return own;
+    own += 1;
+  }
+  return own;
+}
+
+interface OpenedToken {
+  readonly token: DialogToken;
+  /** Whether the request comes from the side that created the dialog. */
+  readonly isFromInitiator: boolean;
+}
+
+function openToken(input: ProxyInput, routes: readonly NameAddr[]): OpenedToken | undefined {
+  const { request, mac } = input;
+  const { callId } = request;
+  for (const route of routes) {
+    const user = parseUri(route.uri)?.user ?? "";
+    for (const initiatorTag of [request.fromTag, request.toTag]) {
+      const token =
+        initiatorTag === "" ? undefined : openDialogToken(user, { callId, initiatorTag }, mac);
+      if (token !== undefined) return { token, isFromInitiator: initiatorTag === request.fromTag };
+    }
+  }
+  return undefined;
+}
+
+/**
+ * Routes a request inside a dialog that was set up through midreg. The seal proves that its sender took
+ * part in that dialog, so it is served whatever address it comes from.
+ */
+function routeInDialog(
+  input: ProxyInput,
+  { token, isFromInitiator }: OpenedToken,
+  own: number,
+  nextRoute: NameAddr | undefined,
+): ProxyDecision {
+  const isToDevice = (token.role === "callee") === isFromInitiator;
+  const flow = input.bindingOf(token.ctid)?.source ?? token.flow;
+  const text = withoutOwnRoutes(input, own).toText();
+  if (nextRoute !== undefined) {
+    const nextHop: NextHop = {
+      kind: "uri",
+      uri: nextRoute.uri,
+      flow: isToDevice ? flow : undefined,
+    };
+    return { kind: "relay", direction: isToDevice ? "to-device" : "to-upstream", text, nextHop };
+  }
+  if (isToDevice) {
+    return { kind: "relay", direction: "to-device", text, nextHop: { kind: "flow", flow } };
+  }
+  const nextHop: NextHop = { kind: "uri", uri: input.request.uri, flow: undefined };
+  return { kind: "relay", direction: "to-upstream", text, nextHop };
+}
+
+/** Routes a request that is not inside a dialog known by a token of ours. */
+function routeNew(input: ProxyInput, uri: Uri, own: number): ProxyDecision {
+  if (input.sender === "stranger") return refuse("stranger");
+  if (uri.scheme !== "sip" && uri.scheme !== "sips" && uri.scheme !== "tel") {
+    return refuse("unsupported-scheme");
+  }
+  if (input.sender === "device") return relayToUpstream(input, uri, own);
+  const ctid = input.isOwnHost(uri.host, uri.port) ? input.ctidOf(input.request.uri) : undefined;
+  const binding = ctid === undefined ? undefined : input.bindingOf(ctid);
+  if (binding !== undefined) return relayToDevice(input, binding, own);
+  return refuse(input.request.toTag === "" ? "unknown-contact" : "no-dialog");
+}
+
+function relayToUpstream(input: ProxyInput, uri: Uri, own: number): ProxyDecision {
+  const rewrite = withoutOwnRoutes(input, own);
+  if (input.isOwnHost(uri.host, uri.port)) {
+    const user = uri.user === undefined ? "" : `${uri.user}@`;
+    const target = `${uri.scheme}:${user}${input.upstreamHost}${uri.params}`;
+    rewrite.startLine(`${input.request.method} ${target} SIP/2.0`);
+  }
+  const token: DialogToken = { role: "caller", flow: input.source, ctid: "" };
+  const incoming = input.sentByOf(input.source) ?? input.upstreamSentBy;
+  recordRoute(rewrite, input, token, { incoming, outgoing: input.upstreamSentBy });
+  const nextHop: NextHop = { kind: "upstream" };
+  return { kind: "relay", direction: "to-upstream", text: rewrite.toText(), nextHop };
+}
+
+function relayToDevice(input: ProxyInput, binding: Binding, own: number): ProxyDecision {
+  const rewrite = withoutOwnRoutes(input, own);
+  rewrite.startLine(`${input.request.method} ${requestUriOf(binding.contact)} SIP/2.0`);
+  const token: DialogToken = { role: "callee", flow: binding.source, ctid: binding.ctid };
+  const outgoing = input.sentByOf(binding.source) ?? input.upstreamSentBy;
+  recordRoute(rewrite, input, token, { incoming: input.upstreamSentBy, outgoing });
+  const firstHop = parseNameAddr(splitList(binding.path)?.[0] ?? "");
+  if (firstHop === undefined) {
+    const nextHop: NextHop = { kind: "flow", flow: binding.source };
+    return { kind: "relay", direction: "to-device", text: rewrite.toText(), nextHop };
+  }
+  // The Path vector is a preloaded Route (RFC 3327 section 5.3), ahead of any Route that is left.
+  rewrite.prepend(`Route: ${binding.path}`);
+  const nextHop: NextHop = { kind: "uri", uri: firstHop.uri, flow: binding.source };
+  return { kind: "relay", direction: "to-device", text: rewrite.toText(), nextHop };
+}
+
+/** A contact as Request-URI: without what may not stand there (RFC 3261 sections 16.6 step 2, 19.1.1). */
+function requestUriOf(contact: string): string {
+  const uri = NOT_IN_REQUEST_URI.test(contact) ? parseUri(contact) : undefined;
+  if (uri === undefined) return contact;
+  const params = withoutParams(uri.params, (name) => name === "method");
+  return serializeUri({ ...uri, params, headers: "" });
+}
+
+/**
+ * Asks to stay on the path of the dialog. Where the request leaves by another listener than it came in,
+ * two values are recorded, the outgoing one above (RFC 5658 section 5).
+ */
+function recordRoute(
+  rewrite: MessageRewrite,
+  { request, mac }: ProxyInput,
+  token: DialogToken,
+  { incoming, outgoing }: { readonly incoming: string; readonly outgoing: string },
+): void {
+  if (request.toTag !== "" || NO_DIALOG.has(request.method)) return;
+  const seal = { callId: request.callId, initiatorTag: request.fromTag };
+  const user = buildDialogToken(token, seal, mac);
+  rewrite.prepend(`Record-Route: <sip:${user}@${incoming};lr>`);
+  if (outgoing !== incoming) rewrite.prepend(`Record-Route: <sip:${user}@${outgoing};lr>`);
+}
+
+/** The request with its Max-Forwards counted down and midreg's own Route values taken off. */
+function withoutOwnRoutes({ request }: ProxyInput, own: number): MessageRewrite {
+  const rewrite = new MessageRewrite(request);
+  rewrite.set(HEADER.maxForwards, `Max-Forwards: ${nextMaxForwards(request)}`);
+  if (own > 0) rewrite.removeFirstValues(HEADER.route, own);
+  return rewrite;
+}
+
+function nextMaxForwards(request: SipRequest): number {
+  const value = headerValue(request, HEADER.maxForwards);
+  // RFC 3261 section 16.6 step 3: a missing Max-Forwards becomes 70.
+  return value === undefined ? 70 : Number(value) - 1;
+}

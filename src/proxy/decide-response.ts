@@ -1,0 +1,35 @@
+import { HEADER } from "../sip/header-name.ts";
+import { findLine, lineValue, type SipResponse } from "../sip/message.ts";
+import { MessageRewrite } from "../sip/message-rewrite.ts";
+import { firstValueEnd } from "../sip/split-list.ts";
+
+/** A response on its way back: its text without midreg's Via, or a reason to keep it here. */
+export type RelayedResponse =
+  | { readonly kind: "pass"; readonly status: number; readonly text: string }
+  | { readonly kind: "stop" };
+
+/**
+ * Passes a response back toward the sender of the request (RFC 3261 section 16.7 steps 3 to 9, for the
+ * single branch midreg makes so far). A 100 is hop by hop and stops here. A device's 503 becomes a 500,
+ * since it says nothing about midreg (step 6); the main registrar's own 503 holds for every request.
+ */
+export function decideResponse(
+  response: SipResponse,
+  direction: "to-device" | "to-upstream",
+): RelayedResponse {
+  if (response.status === 100 || !hasFurtherVia(response)) return { kind: "stop" };
+  const rewrite = new MessageRewrite(response).removeFirstValue(HEADER.via);
+  if (response.status === 503 && direction === "to-device") {
+    const text = rewrite.startLine("SIP/2.0 500 Server Internal Error").toText();
+    return { kind: "pass", status: 500, text };
+  }
+  return { kind: "pass", status: response.status, text: rewrite.toText() };
+}
+
+/** Without a Via below midreg's own there is nobody to pass the response to (step 3). */
+function hasFurtherVia(response: SipResponse): boolean {
+  const first = findLine(response, HEADER.via);
+  if (findLine(response, HEADER.via, first + 1) !== -1) return true;
+  const value = lineValue(response, first);
+  return firstValueEnd(value) < value.length;
+}

@@ -1,0 +1,53 @@
+/**
+ * The user part of a Record-Route of midreg's own. It names the device's flow and is sealed together
+ * with the dialog it was made for, so that requests inside the dialog can be routed without state, from
+ * wherever they come, and so that nobody can make one up or carry one over to another call.
+ */
+export interface DialogToken {
+  /** Whether the device was called ("callee") or placed the call ("caller"). */
+  readonly role: "callee" | "caller";
+  /** Flow of the device when the dialog was made (location/flow.ts). */
+  readonly flow: string;
+  /** Its contact identifier, to find its present flow; empty when it is not known. */
+  readonly ctid: string;
+}
+
+/** What a dialog-creating request says of its dialog. */
+export interface DialogSeal {
+  readonly callId: string;
+  /** Tag of whoever sent the request that created the dialog. */
+  readonly initiatorTag: string;
+}
+
+type Mac = (text: string) => string;
+
+const ROLE = { callee: "d", caller: "o" } as const;
+
+/** Writes a token; every character may stand in the user part of a SIP URI as it is. */
+export function buildDialogToken(token: DialogToken, seal: DialogSeal, mac: Mac): string {
+  const payload = ROLE[token.role] + toBase64Url(`${token.ctid}|${token.flow}`);
+  return `${payload}.${mac(sealedText(payload, seal))}`;
+}
+
+/** Reads a token and checks that it was made here for this dialog; undefined when it was not. */
+export function openDialogToken(text: string, seal: DialogSeal, mac: Mac): DialogToken | undefined {
+  const dot = text.indexOf(".");
+  const payload = text.slice(0, dot);
+  if (dot < 2 || text.slice(dot + 1) !== mac(sealedText(payload, seal))) return undefined;
+  const role = payload.startsWith(ROLE.callee) ? "callee" : "caller";
+  const body = fromBase64Url(payload.slice(1));
+  const bar = body.indexOf("|");
+  return { role, flow: body.slice(bar + 1), ctid: body.slice(0, bar) };
+}
+
+function sealedText(payload: string, { callId, initiatorTag }: DialogSeal): string {
+  return `${payload}\0${callId}\0${initiatorTag}`;
+}
+
+function toBase64Url(text: string): string {
+  return btoa(text).replaceAll("+", "-").replaceAll("/", "_").replaceAll("=", "");
+}
+
+function fromBase64Url(text: string): string {
+  return atob(text.replaceAll("-", "+").replaceAll("_", "/"));
+}

@@ -1,0 +1,60 @@
+import type { Binding } from "../location/binding.ts";
+import type { SipRequest } from "../sip/message.ts";
+
+/** Who sent a request, by its source address. */
+export type Sender = "upstream" | "device" | "stranger";
+
+/** Everything the routing of a request other than REGISTER depends on. */
+export interface ProxyInput {
+  readonly request: SipRequest;
+  readonly sender: Sender;
+  /** The flow the request came on (location/flow.ts). */
+  readonly source: string;
+  /** host:port that the listener of a flow is reached at; undefined when it is gone. */
+  readonly sentByOf: (flow: string) => string | undefined;
+  /** host:port of the listener that faces the main registrar. */
+  readonly upstreamSentBy: string;
+  /** Host part (and port) that takes the place of midreg's own in a Request-URI. */
+  readonly upstreamHost: string;
+  readonly isOwnHost: (host: string, port: number | undefined) => boolean;
+  readonly mac: (text: string) => string;
+  /** The contact identifier in a URI of ours; undefined when there is none. */
+  readonly ctidOf: (uri: string) => string | undefined;
+  /** The binding with a contact identifier, unless it has expired. */
+  readonly bindingOf: (ctid: string) => Binding | undefined;
+}
+
+/** Where a request goes next. */
+export type NextHop =
+  /** Back on the flow of a device. */
+  | { readonly kind: "flow"; readonly flow: string }
+  /** To whatever the URI resolves to, from the listener of the flow. */
+  | { readonly kind: "uri"; readonly uri: string; readonly flow: string | undefined }
+  | { readonly kind: "upstream" };
+
+/** Why a request was not routed. Each has its status in decide-request.ts. */
+export type RefusalReason =
+  | "stranger"
+  | "unknown-contact"
+  | "no-dialog"
+  | "too-many-hops"
+  | "bad-extension"
+  | "unsupported-scheme"
+  | "malformed-route";
+
+export type ProxyDecision =
+  | {
+      readonly kind: "relay";
+      readonly direction: "to-device" | "to-upstream";
+      /** The request without a Via of midreg's own. */
+      readonly text: string;
+      readonly nextHop: NextHop;
+    }
+  | {
+      readonly kind: "respond";
+      readonly reason: RefusalReason | "options";
+      readonly status: number;
+      readonly phrase: string;
+      /** Header lines, each ended by CRLF. */
+      readonly headers: string;
+    };

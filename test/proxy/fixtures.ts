@@ -1,0 +1,93 @@
+/** What the tests of routing share: requests inside and outside of dialogs, and all a decision takes. */
+import type { Binding } from "../../src/location/binding.ts";
+import { decideRequest } from "../../src/proxy/decide-request.ts";
+import { buildDialogToken, type DialogToken } from "../../src/proxy/dialog-token.ts";
+import type { ProxyDecision, ProxyInput } from "../../src/proxy/proxy-input.ts";
+import { ctidOf } from "../../src/registrar/rewrite-register.ts";
+import { buildBinding, CTID, SENT_BY, SOURCE, UPSTREAM_CONTACT } from "../registrar/fixtures.ts";
+import { message, requestOf } from "../support/messages.ts";
+import { SequentialIds } from "../support/sequential-ids.ts";
+import { POLICY } from "../support/world.ts";
+
+const IDS = new SequentialIds();
+export const MAIN_SOURCE = "udp:192.0.2.1:5060<192.0.2.50:5060";
+/** A second listener, such as one on a network of the phones. */
+export const INSIDE_SENT_BY = "10.0.0.1:5080";
+export const INSIDE_SOURCE = `udp:${INSIDE_SENT_BY}<10.0.0.7:5060`;
+
+export interface RequestParts {
+  readonly method?: string;
+  readonly uri?: string;
+  readonly from?: string;
+  readonly to?: string;
+  readonly callId?: string;
+  readonly maxForwards?: string;
+  readonly routes?: readonly string[];
+  readonly headers?: readonly string[];
+}
+
+export function requestText(parts: RequestParts = {}): string {
+  const method = parts.method ?? "INVITE";
+  return message(
+    `${method} ${parts.uri ?? UPSTREAM_CONTACT} SIP/2.0`,
+    "Via: SIP/2.0/UDP 192.0.2.50:5060;branch=z9hG4bK-1",
+    ...(parts.maxForwards === "" ? [] : [`Max-Forwards: ${parts.maxForwards ?? "70"}`]),
+    ...(parts.routes ?? []).map((route) => `Route: ${route}`),
+    `From: ${parts.from ?? "<sip:bob@sip.test>;tag=bob"}`,
+    `To: ${parts.to ?? "<sip:alice@sip.test>"}`,
+    `Call-ID: ${parts.callId ?? "call-1"}`,
+    `CSeq: 1 ${method}`,
+    ...(parts.headers ?? []),
+    "Content-Length: 0",
+  );
+}
+
+export interface InputParts extends RequestParts {
+  readonly sender?: ProxyInput["sender"];
+  readonly source?: string;
+  readonly bindings?: readonly Binding[];
+}
+
+/** Everything a decision takes: from the main registrar, for a device that is registered. */
+export function buildInput(parts: InputParts = {}): ProxyInput {
+  const bindings = parts.bindings ?? [buildBinding()];
+  const own = [SENT_BY, INSIDE_SENT_BY];
+  const listener = (flow: string): string | undefined =>
+    own.find((sentBy) => flow.startsWith(`udp:${sentBy}<`));
+  return {
+    request: requestOf(requestText(parts)),
+    sender: parts.sender ?? "upstream",
+    source: parts.source ?? (parts.sender === "device" ? SOURCE : MAIN_SOURCE),
+    sentByOf: listener,
+    upstreamSentBy: SENT_BY,
+    upstreamHost: "192.0.2.50:5060",
+    isOwnHost: (host, port) => own.includes(`${host}:${port ?? 5060}`),
+    mac: (text) => IDS.mac(text),
+    ctidOf: (uri) => ctidOf(uri, POLICY),
+    bindingOf: (ctid) => bindings.find((binding) => binding.ctid === ctid),
+  };
+}
+
+export function decide(parts: InputParts = {}): ProxyDecision {
+  return decideRequest(buildInput(parts));
+}
+
+/** The text of the relayed request; fails where it is answered instead. */
+export function relayedText(decision: ProxyDecision): string {
+  if (decision.kind !== "relay") throw new Error(decision.reason);
+  return decision.text;
+}
+
+/** A Route of midreg's own for the dialog of requestText, made when bob called alice. */
+export function ownRoute(
+  parts: Partial<DialogToken> & { readonly at?: string; readonly tag?: string } = {},
+): string {
+  const { at = SENT_BY, tag = "bob", ...token } = parts;
+  const seal = { callId: "call-1", initiatorTag: tag };
+  const user = buildDialogToken(
+    { role: "callee", flow: SOURCE, ctid: CTID, ...token },
+    seal,
+    (text) => IDS.mac(text),
+  );
+  return `<sip:${user}@${at};lr>`;
+}

@@ -1,0 +1,121 @@
+import * as fc from "fast-check";
+import { expect, test } from "vitest";
+import { decideRequest } from "../../src/proxy/decide-request.ts";
+import type { ProxyDecision } from "../../src/proxy/proxy-input.ts";
+import { HEADER } from "../../src/sip/header-name.ts";
+import { bodyOf, headerValues, type SipRequest } from "../../src/sip/message.ts";
+import { parseMessage } from "../../src/sip/parse-message.ts";
+import { buildBinding, CONTACT, SENT_BY, UPSTREAM_CONTACT } from "../registrar/fixtures.ts";
+import { runs } from "../support/effort.ts";
+import { requestOf } from "../support/messages.ts";
+import {
+  buildInput,
+  INSIDE_SENT_BY,
+  INSIDE_SOURCE,
+  type InputParts,
+  ownRoute,
+  requestText,
+} from "./fixtures.ts";
+
+const route = fc.constantFrom(
+  `<sip:${SENT_BY};lr>`,
+  `<sip:${INSIDE_SENT_BY};lr>`,
+  ownRoute(),
+  ownRoute({ tag: "alice" }),
+  ownRoute({ role: "caller", ctid: "" }),
+  ownRoute().replace("sip:d", "sip:o"),
+  '"x, y" <sip:next.test;lr>',
+  "<sip:strict.test>",
+  `<sip:${SENT_BY};lr>, <sip:next.test;lr>`,
+);
+const binding = fc
+  .record({
+    path: fc.constantFrom("", "<sip:edge.test;lr>", '"a, <b>" <sip:edge.test;lr>, <sip:x;lr>', "<"),
+    contact: fc.constantFrom(CONTACT, "sip:a@h?X=y", "sips:h;method=BYE"),
+    source: fc.constantFrom(INSIDE_SOURCE, "udp:gone<198.51.100.7:1"),
+  })
+  .map((parts) => buildBinding(parts));
+const inputs: fc.Arbitrary<InputParts> = fc.record({
+  method: fc.constantFrom("INVITE", "ACK", "BYE", "OPTIONS", "MESSAGE", "FOO"),
+  uri: fc.constantFrom(
+    UPSTREAM_CONTACT,
+    CONTACT,
+    `sip:${SENT_BY}`,
+    "tel:+49",
+    "im:x",
+    "sip:x@[::1]",
+  ),
+  from: fc.constantFrom("<sip:bob@sip.test>;tag=bob", "<sip:x@y>;tag=alice", "<sip:bob@sip.test>"),
+  to: fc.constantFrom("<sip:alice@sip.test>", "<sip:x@y>;tag=alice", "<sip:x@y>;tag=bob"),
+  maxForwards: fc.constantFrom("70", "70", "1", "0", "00", ""),
+  routes: fc.array(route, { maxLength: 3 }),
+  headers: fc.subarray(["Record-Route: <sip:x;lr>", "X-Odd: \xff", "k: path"]),
+  sender: fc.constantFrom("upstream", "device", "stranger"),
+  bindings: fc.array(binding, { maxLength: 1 }),
+});
+
+function broken(rules: Readonly<Record<string, boolean>>): string[] {
+  return Object.keys(rules).filter((name) => rules[name] !== true);
+}
+
+/** The rules that a decision breaks. */
+function faultsOf(request: SipRequest, given: InputParts, decision: ProxyDecision): string[] {
+  if (decision.kind === "respond") {
+    return broken({
+      "a final status": decision.status >= 200,
+      "whole header lines": /^(?:[\w-]+: [^\r\n]*\r\n)*$/u.test(decision.headers),
+    });
+  }
+  const sent = requestOf(decision.text);
+  const counts = [sent, request].map((one) => headerValues(one, HEADER.recordRoute).length);
+  const recorded = (counts[0] ?? 0) - (counts[1] ?? 0);
+  const [before = "71"] = headerValues(request, HEADER.maxForwards);
+  const isSealed = given.routes?.some((value) => /^<sip:[do][\w-]{20}/u.test(value)) === true;
+  return broken({
+    "the same request": [sent, request].map(nameOf).every((name, _, all) => name === all[0]),
+    "the same Via": headerValues(sent, HEADER.via).length === 1,
+    "the same body": bodyOf(sent) === bodyOf(request),
+    "one hop less":
+      Number(headerValues(sent, HEADER.maxForwards).join("; ")) === Number(before) - 1,
+    "Record-Route outside of dialogs": recorded <= (request.toTag === "" ? 2 : 0),
+    "strangers with a seal only": given.sender !== "stranger" || (isSealed && recorded === 0),
+    "devices by their flow":
+      decision.direction !== "to-device" || decision.nextHop.kind !== "upstream",
+  });
+}
+
+function nameOf({ method, callId, cseq, fromTag, toTag }: SipRequest): string {
+  return [method, callId, cseq.number, fromTag, toTag].join(" ");
+}
+
+test("any request is relayed or answered, and what is relayed is the request with few lines changed", () => {
+  fc.assert(
+    fc.property(inputs, (given) => {
+      const input = buildInput(given);
+      expect(faultsOf(input.request, given, decideRequest(input))).toEqual([]);
+    }),
+    runs(1500),
+  );
+});
+
+test("damaged requests end no worse", () => {
+  const junk = fc.constantFrom("", "<", '"', ";", ",", "%", "\r\n ", "\0");
+  const edits = fc.array(fc.tuple(fc.noBias(fc.nat(9999)), fc.nat(3), junk), {
+    minLength: 1,
+    maxLength: 2,
+  });
+  fc.assert(
+    fc.property(inputs, edits, (given, changes) => {
+      const text = changes.reduce((before, [at, drop, more]) => {
+        const start = Math.floor((at / 10_000) * before.length);
+        return before.slice(0, start) + more + before.slice(start + drop);
+      }, requestText(given));
+      const request = parseMessage(text);
+      const decision =
+        request.kind === "request" ? decideRequest({ ...buildInput(given), request }) : undefined;
+      const sent = decision?.kind === "relay" ? parseMessage(decision.text).kind : "request";
+      expect(sent).toBe("request");
+    }),
+    runs(1000),
+  );
+});
