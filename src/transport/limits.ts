@@ -1,0 +1,69 @@
+/**
+ * Limits of the transport room. Each bounds what peers or the DNS can cost; each has its reason.
+ */
+
+/**
+ * Receive buffer asked for per UDP listener, in bytes. With the usual 208 KiB a storm of 20,000 REGISTERs
+ * a second was seen to lose datagrams by the hundred while the process was busy for milliseconds; 4 MiB
+ * holds 6,500 REGISTERs of 565 bytes, a third of a second of that storm.
+ */
+export const RECEIVE_BUFFER_BYTES = 4 * 1024 * 1024;
+
+/** Largest UDP payload over IPv4 (65,535 less IP and UDP headers); IPv6 is held to the same. */
+export const MAX_DATAGRAM_BYTES = 65_507;
+
+/** No SIP message is this short, while pings of 1 to 4 arbitrary octets are common. */
+export const MAX_PING_BYTES = 4;
+
+/** Sends under way on one socket before its kernel backlog is looked at (the look costs a call). */
+export const SENDS_UNCHECKED = 4096;
+
+/** Bytes that may wait for a socket whose send buffer is full; what comes on top is refused. */
+export const MAX_SEND_BACKLOG_BYTES = 8 * 1024 * 1024;
+
+/**
+ * One DNS attempt, its attempts, and the most that one query may take in all. c-ares doubles the time
+ * with each round, so that two attempts take 3 s. NAPTR, SRV and address in a row stay under a third of
+ * the 32 s that a SIP transaction lives.
+ */
+export const DNS_ATTEMPT_MS = 1000;
+export const DNS_ATTEMPTS = 2;
+export const DNS_QUERY_MS = 3000;
+
+/** Look-ups by getaddrinfo at a time. Each holds one of the four threads of libuv for seconds at worst. */
+export const MAX_SYSTEM_LOOKUPS = 2;
+
+/** Names kept per record type; phones choose the names, so this is what a peer can fill. */
+export const MAX_CACHED_NAMES = 10_000;
+
+/** Queries under way per record type, and callers that may wait for one of them. */
+export const MAX_QUERIES = 1000;
+export const MAX_WAITERS = 10_000;
+
+/** Default lifetime of NAPTR, SRV and system look-up answers, for which Node gives no TTL. */
+export const FIXED_TTL_MS = 60_000;
+
+/** Bounds on the TTL of addresses: not a query per request, and not a day with an old address. */
+export const MIN_TTL_MS = 5000;
+export const MAX_TTL_MS = 3_600_000;
+
+/** How long "there is no such record" and "nobody answered" hold. */
+export const NEGATIVE_TTL_MS = 10_000;
+
+/** How long after its expiry an answer may still stand in for a DNS that does not answer (RFC 8767). */
+export const MAX_STALE_MS = 3_600_000;
+
+/** Records of one answer that are used, best first: an answer over TCP can hold a thousand. */
+export const MAX_NAPTR_RECORDS = 8;
+export const MAX_SRV_RECORDS = 64;
+export const MAX_ADDRESSES = 16;
+
+/** Servers of one result whose addresses are asked for, in the order that SRV gives them. */
+export const MAX_SERVERS = 12;
+
+/** Next hops in one result. Nobody tries more before the transaction has timed out. */
+export const MAX_TARGETS = 32;
+
+/** How long a failed target goes last, and how many are remembered. */
+export const FAILED_FOR_MS = 30_000;
+export const MAX_FAILED_TARGETS = 1000;

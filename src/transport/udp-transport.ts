@@ -1,0 +1,53 @@
+import type { Listener, Receiver, Target, Transport } from "../ports.ts";
+import { RECEIVE_BUFFER_BYTES } from "./limits.ts";
+import type { UdpListenerOptions } from "./open-udp-socket.ts";
+import type { UdpModules } from "./udp-listener.ts";
+import { UdpListener } from "./udp-listener.ts";
+
+export interface UdpTransportOptions {
+  readonly listeners: readonly UdpListenerOptions[];
+  /** Receive buffer to ask for per listener. */
+  readonly receiveBufferBytes?: number | undefined;
+}
+
+/**
+ * SIP over UDP on several sockets, IPv4 and IPv6. `listeners` are the same objects before and after the
+ * start; those with port 0 get their port while they open.
+ */
+export class UdpTransport implements Transport {
+  readonly listeners: readonly UdpListener[];
+  readonly #receiveBufferBytes: number;
+
+  constructor(options: UdpTransportOptions, modules: UdpModules) {
+    this.listeners = options.listeners.map((listener) => new UdpListener(listener, modules));
+    this.#receiveBufferBytes = options.receiveBufferBytes ?? RECEIVE_BUFFER_BYTES;
+  }
+
+  /** Opens all listeners or none: rejects with the first `TransportError`. */
+  async start(receiver: Receiver): Promise<void> {
+    const opened = await Promise.allSettled(
+      this.listeners.map(async (listener) => listener.open(this.#receiveBufferBytes)),
+    );
+    const failure = opened.find((outcome) => outcome.status === "rejected");
+    if (failure !== undefined) {
+      await this.stop();
+      throw failure.reason;
+    }
+    for (const listener of this.listeners) listener.hear(receiver);
+  }
+
+  /**
+   * Sends a message. `failed` is called once and never before `send` returns, with the system's error
+   * code; without it failures are counted. EINVAL: port or address is none, or of the wrong family.
+   * EMSGSIZE: over 65,507 bytes. ENOBUFS: the backlog of the socket is full. ESHUTDOWN: not open.
+   */
+  send(text: string, listener: Listener, target: Target, failed?: (code: string) => void): void {
+    if (listener instanceof UdpListener) listener.send(text, target, failed);
+    else this.listeners[0]?.refuse("EINVAL", failed);
+  }
+
+  /** Closes all listeners. What is sent afterwards is dropped. */
+  async stop(): Promise<void> {
+    await Promise.all(this.listeners.map(async (listener) => listener.close()));
+  }
+}

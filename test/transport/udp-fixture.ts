@@ -1,0 +1,72 @@
+import { EventEmitter } from "node:events";
+import type { Listener, Receiver, Target } from "../../src/ports.ts";
+import type { UdpListenerOptions } from "../../src/transport/open-udp-socket.ts";
+import type { UdpListener } from "../../src/transport/udp-listener.ts";
+import { UdpTransport } from "../../src/transport/udp-transport.ts";
+import { RecordingModules } from "./recording-modules.ts";
+import { UdpPeer } from "./udp-peer.ts";
+
+export const LOOPBACK: UdpListenerOptions = { address: "127.0.0.1", port: 0 };
+export const OPTIONS = "OPTIONS sip:example.test SIP/2.0\r\n\r\n";
+
+interface Received {
+  readonly text: string;
+  readonly listener: Listener;
+  readonly address: string;
+  readonly port: number;
+}
+
+/** Keeps what a transport hands over, and emits "received". */
+export class Inbox extends EventEmitter implements Receiver {
+  readonly received: Received[] = [];
+
+  receive(text: string, listener: Listener, address: string, port: number): void {
+    this.received.push({ text, listener, address, port });
+    this.emit("received");
+  }
+}
+
+/** Transports and peers of one test, all closed at its end. */
+export class UdpFixture {
+  readonly modules = new RecordingModules();
+  readonly inbox = new Inbox();
+  readonly #open: { close(): Promise<void> }[] = [];
+
+  /** A started transport and its first listener. */
+  async start(
+    ...listeners: UdpListenerOptions[]
+  ): Promise<{ transport: UdpTransport; listener: UdpListener }> {
+    const transport = new UdpTransport({ listeners }, this.modules);
+    this.#open.push({ close: async () => transport.stop() });
+    await transport.start(this.inbox);
+    const [listener] = transport.listeners;
+    if (listener === undefined) throw new Error("no listener");
+    return { transport, listener };
+  }
+
+  async openPeer(family: 4 | 6 = 4): Promise<UdpPeer> {
+    const peer = await UdpPeer.open(family);
+    this.#open.push(peer);
+    return peer;
+  }
+
+  async close(): Promise<void> {
+    await Promise.all(this.#open.splice(0).map(async (resource) => resource.close()));
+  }
+}
+
+export function local(port: number): Target {
+  return { protocol: "udp", address: "127.0.0.1", port };
+}
+
+/** Sends and resolves with the code that `failed` gets. */
+export async function sendFailing(
+  transport: UdpTransport,
+  listener: Listener,
+  target: Target,
+  text = OPTIONS,
+): Promise<string> {
+  return new Promise((failed) => {
+    transport.send(text, listener, target, failed);
+  });
+}
