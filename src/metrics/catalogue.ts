@@ -1,0 +1,91 @@
+import type { CounterName, GaugeName, TimingName } from "../ports.ts";
+
+/** What a metric says, and the labels a series of it may have. */
+export interface Declaration {
+  readonly help: string;
+  readonly labels: readonly string[];
+}
+
+/** Every counter of the appliance. A series may leave labels out; it may not have others. */
+export const COUNTERS: Readonly<Record<CounterName, Declaration>> = {
+  sip_requests_total: {
+    help: "SIP requests, by method; in: received, out: sent.",
+    labels: ["transport", "method", "direction"],
+  },
+  sip_responses_total: {
+    help: "SIP responses, by the method they answer and status code; in: received, out: sent.",
+    labels: ["transport", "method", "code", "direction"],
+  },
+  sip_parse_errors_total: {
+    help: "Messages that are not SIP, or not legal SIP.",
+    labels: ["transport", "reason"],
+  },
+  sip_retransmits_total: {
+    help: "Retransmitted messages; in: recognised and not processed again, out: sent again.",
+    labels: ["transport", "method", "direction"],
+  },
+  sip_dropped_total: {
+    help: "Datagrams and messages that were dropped without an answer.",
+    labels: ["transport", "reason"],
+  },
+  registers_total: {
+    help: "REGISTER requests of phones, by what became of them: absorbed, forwarded, rejected, error.",
+    labels: ["result", "reason"],
+  },
+  proxied_requests_total: {
+    help: "Requests other than REGISTER, by what became of them.",
+    labels: ["method", "direction", "result", "reason"],
+  },
+  usrloc_expired_total: {
+    help: "Contacts that were removed because their phones did not refresh them.",
+    labels: [],
+  },
+  deregistrations_total: {
+    help: "Contacts midreg removed from the main registrar by itself, by outcome.",
+    labels: ["result", "reason"],
+  },
+};
+
+/** Every histogram of durations. */
+export const TIMINGS: Readonly<Record<TimingName, Declaration>> = {
+  register_duration_seconds: {
+    help: "From receiving a REGISTER to sending its final answer (RFC 6076 registration request delay).",
+    labels: ["result"],
+  },
+  upstream_register_duration_seconds: {
+    help: "From sending a REGISTER to the main registrar to its final answer.",
+    labels: ["result"],
+  },
+  storage_op_duration_seconds: {
+    help: "From handing a change to the store to its commit, or the duration of another operation.",
+    labels: ["op"],
+  },
+};
+
+/** Every gauge. */
+export const GAUGES: Readonly<Record<GaugeName, Declaration>> = {
+  sip_transactions: { help: "Live SIP transactions.", labels: ["kind"] },
+  usrloc_aors: { help: "Addresses-of-record with at least one contact.", labels: [] },
+  usrloc_contacts: { help: "Contacts of all addresses-of-record.", labels: [] },
+  upstream_up: {
+    help: "Whether the main registrar answers: 1 if it does, 0 if it does not.",
+    labels: ["upstream"],
+  },
+  upstream_registrations: {
+    help: "Contacts midreg has registered at the main registrar.",
+    labels: ["upstream"],
+  },
+  deregistrations_pending: {
+    help: "Contacts that midreg still has to remove from the main registrar.",
+    labels: [],
+  },
+  registers_in_flight: { help: "REGISTER requests that wait for the main registrar.", labels: [] },
+  storage_up: {
+    help: "Whether the store can be written: 1 if it can, 0 if it cannot.",
+    labels: [],
+  },
+  udp_receive_buffer_bytes: {
+    help: "Size of a listener's receive buffer as the kernel granted it.",
+    labels: ["listener"],
+  },
+};
