@@ -1,0 +1,326 @@
+import { z } from "zod";
+import {
+  type HostPort,
+  parseAdminAddress,
+  parseAdvertised,
+  parseDnsServer,
+  parseListenAddress,
+  parsePeer,
+  type SocketAddress,
+} from "./address.ts";
+import { milliseconds, seconds } from "./duration.ts";
+import { choice, leaf, onOrOff, Refusal, wholeNumber } from "./leaf.ts";
+import {
+  hasParam,
+  parseContactIdParam,
+  parseContactParamName,
+  parseDefaultQ,
+  parseExtraContactParams,
+  parseRealmPrefix,
+  parseUpstreamUri,
+} from "./sip-syntax.ts";
+
+/** RFC 3261 section 25.1 delta-seconds is 32 bits; the sign bit stays free for arithmetic. */
+const MAX_SECONDS = 2_147_483_647;
+
+const DAY_SEC = 86_400;
+
+/** A key shorter than this could be found by trying. */
+const MIN_SECRET_LENGTH = 16;
+
+/** Each listener costs a socket with a receive buffer of several MiB. */
+const MAX_LISTENERS = 64;
+
+/** Lists are searched one by one. */
+const MAX_LIST_LENGTH = 256;
+
+const text = (description: string): z.ZodType<string, string> =>
+  leaf((value) => (value === "" ? new Refusal("must not be empty") : value), { description });
+
+const listOf = <T>(item: z.ZodType<T, string>, max = MAX_LIST_LENGTH): z.ZodArray<typeof item> =>
+  z.array(item).max(max, `must have at most ${max} items`);
+
+const upstream = z
+  .strictObject({
+    uri: leaf(parseUpstreamUri, { description: "SIP URI of the main registrar." }),
+    trusted: listOf(
+      leaf(parsePeer, {
+        description:
+          "More addresses the main registrar sends from: ADDRESS, ADDRESS:PORT, NETWORK/BITS.",
+      }),
+    ).prefault([]),
+    timeout: milliseconds(
+      100,
+      31_000,
+      "How long the main registrar may take to answer. A phone itself gives up after 32 seconds.",
+    ).prefault("10"),
+  })
+  .meta({ shorthand: "uri", description: "The main registrar." });
+
+const listener = z
+  .strictObject({
+    address: leaf(parseListenAddress, {
+      description: "Where to listen: udp:ADDRESS:PORT, IPv6 in brackets.",
+    }),
+    advertised: leaf(parseAdvertised, {
+      description: "HOST or HOST:PORT that others reach this listener by, when behind NAT.",
+    }).optional(),
+  })
+  .meta({ shorthand: "address", description: "A socket for SIP." });
+
+const admin = z
+  .strictObject({
+    listen: leaf(parseAdminAddress, {
+      description: "ADDRESS:PORT of metrics and health over HTTP, loopback only; or off.",
+      type: ["string", "boolean"],
+    }).prefault("127.0.0.1:8080"),
+  })
+  .meta({ shorthand: "listen", description: "The admin listener." });
+
+const midRegistrar = z
+  .strictObject({
+    mode: choice(
+      {
+        values: ["contact"],
+        aliases: { contact_throttling: "contact", ct: "contact", 1: "contact" },
+        unavailable: ["mirror", "aor", "aor_throttling", "0", "2"],
+      },
+      "What is registered upstream: each contact for itself (contact throttling).",
+    ).prefault("contact"),
+    contact_id_insertion: choice(
+      {
+        values: ["ct-param", "ct-username"],
+        aliases: { ct_param: "ct-param", ct_username: "ct-username" },
+      },
+      "Where the contact identifier goes: into a URI parameter, or in place of the user.",
+    ).prefault("ct-param"),
+    contact_id_param: leaf(parseContactIdParam, {
+      description: "Name of the URI parameter that carries the contact identifier.",
+    }).prefault("ctid"),
+    outgoing_expires: seconds(1, MAX_SECONDS, "Lifetime asked of the main registrar.").prefault(
+      "3600",
+    ),
+    min_expires: seconds(
+      0,
+      MAX_SECONDS,
+      "Shorter lifetimes are raised to this; 0 for none.",
+    ).prefault("10"),
+    default_expires: seconds(1, MAX_SECONDS, "Lifetime of a phone that asks for none.").prefault(
+      "3600",
+    ),
+    max_expires: seconds(
+      0,
+      MAX_SECONDS,
+      "Longer lifetimes are lowered to this; 0 for none.",
+    ).prefault("3600"),
+    default_q: leaf(parseDefaultQ, {
+      description: "Preference of contacts that give none, from 0 to 1; or none.",
+      type: ["number", "string"],
+    }).prefault("none"),
+    expires_max_deviation: seconds(
+      0,
+      DAY_SEC,
+      "Lifetimes granted to phones differ at random by up to this, so that they spread.",
+    ).prefault("0"),
+    max_contacts: wholeNumber(
+      0,
+      1000,
+      "Contacts an address-of-record may have; 0 for any.",
+    ).prefault("0"),
+    max_username_len: wholeNumber(1, 1024, "Longest user part.").prefault("64"),
+    max_domain_len: wholeNumber(1, 255, "Longest domain.").prefault("64"),
+    max_aor_len: wholeNumber(1, 2048, "Longest address-of-record.").prefault("256"),
+    max_contact_len: wholeNumber(1, 16_384, "Longest contact URI.").prefault("2048"),
+    retry_after: seconds(0, DAY_SEC, "Retry-After in errors of midreg's own; 0 for none.").prefault(
+      "0",
+    ),
+    case_sensitive: onOrOff("Whether case matters in the user part.").prefault("true"),
+    realm_prefix: leaf(parseRealmPrefix, {
+      description: "Beginning of the host that is dropped from addresses-of-record.",
+    }).prefault(""),
+    extra_contact_params: leaf(parseExtraContactParams, {
+      description: "URI parameters added to every contact sent upstream.",
+    }).prefault(""),
+    upstream_contact_params: listOf(
+      leaf(parseContactParamName, {
+        description: "Contact parameter of the phone that is passed on to the main registrar.",
+      }),
+    ).prefault(["q", "methods"]),
+    upstream_margin: seconds(
+      0,
+      3600,
+      "By how much the registration upstream must outlive the phone's.",
+    ).prefault("2"),
+  })
+  .superRefine(
+    ({ contact_id_param: name, extra_contact_params: params }, context) => {
+      if (!hasParam(params, name)) return;
+      const message = "must not have the parameter that contact_id_param names";
+      context.addIssue({ code: "custom", message, path: ["extra_contact_params"] });
+    },
+    { when: ({ issues }) => !issues.some(concernsParams) },
+  );
+
+/** Whether a complaint leaves the two settings above without a parsed value; others do not matter to them. */
+function concernsParams({ code, path = [] }: z.core.$ZodRawIssue): boolean {
+  if (path.length === 0) return code !== "unrecognized_keys";
+  return path[0] === "contact_id_param" || path[0] === "extra_contact_params";
+}
+
+/** The configuration as operators write it: names and levels of the file, every leaf a text. */
+export const documentSchema = z.strictObject({
+  upstream,
+  listen: z
+    .array(listener)
+    .min(1, "must name at least one listener")
+    .max(MAX_LISTENERS, `must have at most ${MAX_LISTENERS} items`)
+    .superRefine((listeners, context) => {
+      const places = listeners.map(({ address }) => `${address.address} ${address.port}`);
+      for (const [at, place] of places.entries()) {
+        if (places.indexOf(place) === at || place.endsWith(" 0")) continue;
+        context.addIssue({
+          code: "custom",
+          message: "must not be listed twice",
+          path: [at, "address"],
+        });
+      }
+    })
+    .prefault([{ address: "udp:0.0.0.0:5060" }]),
+  admin: admin.prefault({}),
+  data: text("Directory of the database.").prefault("./.midreg"),
+  log: z
+    .strictObject({
+      level: choice(
+        {
+          values: ["debug", "info", "warn", "error", "silent"],
+          aliases: { warning: "warn", off: "silent" },
+        },
+        "Least important lines to write.",
+      ).prefault("info"),
+    })
+    .prefault({}),
+  mid_registrar: midRegistrar.prefault({}),
+  usrloc: z
+    .strictObject({
+      use_domain: onOrOff("Whether the address-of-record includes the domain.").prefault("true"),
+      cseq_delay: seconds(
+        0,
+        3600,
+        "For how long a REGISTER with the same CSeq counts as a retransmission; 0 for never.",
+      ).prefault("20"),
+    })
+    .prefault({}),
+  auth: z
+    .strictObject({
+      absorb: choice(
+        { values: ["proven", "open"], unavailable: ["digest"] },
+        "Which refreshes may be answered locally: proven ones, or all of them (closed networks).",
+      ).prefault("proven"),
+    })
+    .prefault({}),
+  storage: z
+    .strictObject({
+      mode: choice(
+        { values: ["sqlite", "memory"], unavailable: ["redis", "valkey"] },
+        "Where registrations are kept.",
+      ).prefault("sqlite"),
+      durability: choice(
+        { values: ["commit", "fsync", "relaxed"] },
+        "What an answer waits for: commit survives a crash of the process, fsync a loss of power.",
+      ).prefault("commit"),
+    })
+    .prefault({}),
+  secret: leaf(
+    (value) =>
+      value.length >= MIN_SECRET_LENGTH
+        ? value
+        : new Refusal(`must have at least ${MIN_SECRET_LENGTH} characters`),
+    { description: "Key of the contact identifiers. Without one, midreg makes and keeps its own." },
+  ).optional(),
+  secret_file: text("File that holds the secret.").optional(),
+  dns: z
+    .strictObject({
+      servers: listOf(
+        leaf(parseDnsServer, { description: "DNS server: ADDRESS or ADDRESS:PORT." }),
+        16,
+      ).prefault([]),
+      cache_ttl: seconds(0, DAY_SEC, "Longest time a DNS answer is kept.").prefault("60"),
+    })
+    .prefault({}),
+});
+
+/** From what operators write to what the appliance uses. */
+export const settingsSchema = documentSchema.transform((given) => ({
+  upstream: {
+    uri: given.upstream.uri,
+    trusted: given.upstream.trusted,
+    timeoutMs: given.upstream.timeout,
+  },
+  listeners: given.listen.map(toListener),
+  admin: given.admin.listen,
+  dataDir: given.data,
+  logLevel: given.log.level,
+  registrar: {
+    ...toRegistrar(given.mid_registrar),
+    useDomain: given.usrloc.use_domain,
+    cseqDelaySec: given.usrloc.cseq_delay,
+    absorb: given.auth.absorb,
+  },
+  storage: given.storage,
+  secret: given.secret,
+  dns: { servers: given.dns.servers, cacheTtlSec: given.dns.cache_ttl },
+}));
+
+/**
+ * Everything an operator can set, checked and complete, deeply frozen. Times carry their unit in the
+ * name. `advertised.host` is written as in a SIP URI (IPv6 in brackets); `address` is without brackets.
+ * Port 0 means that the system chooses. `upstream.trusted` and `dns.servers` hold `address`,
+ * `address:port`, `[v6]:port` and, the former, `network/bits`.
+ */
+export type Settings = Frozen<z.output<typeof settingsSchema>>;
+
+type Frozen<T> = T extends readonly (infer Item)[]
+  ? readonly Frozen<Item>[]
+  : T extends object
+    ? { readonly [Key in keyof T]: Frozen<T[Key]> }
+    : T;
+
+function toListener(given: { address: SocketAddress; advertised?: HostPort | undefined }) {
+  const { address, advertised } = given;
+  const { host, port = address.port } = advertised ?? { host: "" };
+  return {
+    protocol: "udp" as const,
+    address: address.address,
+    port: address.port,
+    advertised: advertised === undefined ? undefined : { host, port },
+  };
+}
+
+function toRegistrar(given: z.output<typeof midRegistrar>) {
+  const minExpiresSec = given.min_expires;
+  // OpenSIPS: a maximum below the minimum is raised to it, and the default is moved between the two.
+  const maxExpiresSec = given.max_expires === 0 ? 0 : Math.max(given.max_expires, minExpiresSec);
+  const highest = maxExpiresSec === 0 ? MAX_SECONDS : maxExpiresSec;
+  return {
+    mode: given.mode,
+    contactIdInsertion: given.contact_id_insertion,
+    contactIdParam: given.contact_id_param,
+    outgoingExpiresSec: given.outgoing_expires,
+    minExpiresSec,
+    defaultExpiresSec: Math.min(Math.max(given.default_expires, minExpiresSec), highest),
+    maxExpiresSec,
+    defaultQ: given.default_q,
+    expiresMaxDeviationSec: given.expires_max_deviation,
+    maxContacts: given.max_contacts,
+    maxUsernameLength: given.max_username_len,
+    maxDomainLength: given.max_domain_len,
+    maxAorLength: given.max_aor_len,
+    maxContactLength: given.max_contact_len,
+    retryAfterSec: given.retry_after,
+    caseSensitive: given.case_sensitive,
+    realmPrefix: given.realm_prefix,
+    extraContactParams: given.extra_contact_params,
+    upstreamContactParams: [...new Set(given.upstream_contact_params)],
+    upstreamMarginSec: given.upstream_margin,
+  };
+}

@@ -1,0 +1,208 @@
+import { describe, expect, test } from "vitest";
+import type { Settings } from "../../src/config/settings.ts";
+import { load, withSetting } from "./load.ts";
+
+const MAX = 2_147_483_647;
+
+const registrar = (part: Partial<Settings["registrar"]>): object => ({ registrar: part });
+const listeners = (address: string, port: number, advertised?: { host: string; port: number }) => ({
+  listeners: [{ protocol: "udp", address, port, advertised }],
+});
+
+describe("with nothing but an upstream, every setting has its default", () => {
+  test("all of them", () => {
+    expect(load({}).settings).toEqual({
+      upstream: { uri: "sip:192.0.2.1", trusted: [], timeoutMs: 10_000 },
+      listeners: [{ protocol: "udp", address: "0.0.0.0", port: 5060, advertised: undefined }],
+      admin: { address: "127.0.0.1", port: 8080 },
+      dataDir: "./.midreg",
+      logLevel: "info",
+      registrar: {
+        mode: "contact",
+        contactIdInsertion: "ct-param",
+        contactIdParam: "ctid",
+        outgoingExpiresSec: 3600,
+        minExpiresSec: 10,
+        defaultExpiresSec: 3600,
+        maxExpiresSec: 3600,
+        defaultQ: undefined,
+        expiresMaxDeviationSec: 0,
+        maxContacts: 0,
+        maxUsernameLength: 64,
+        maxDomainLength: 64,
+        maxAorLength: 256,
+        maxContactLength: 2048,
+        retryAfterSec: 0,
+        caseSensitive: true,
+        useDomain: true,
+        realmPrefix: "",
+        cseqDelaySec: 20,
+        extraContactParams: "",
+        upstreamContactParams: ["q", "methods"],
+        upstreamMarginSec: 2,
+        absorb: "proven",
+      },
+      storage: { mode: "sqlite", durability: "commit" },
+      secret: undefined,
+      dns: { servers: [], cacheTtlSec: 60 },
+    } satisfies Settings);
+  });
+
+  test("systemd's state directory is the default place for data", () => {
+    const env = { STATE_DIRECTORY: "/var/lib/midreg:/var/lib/other" };
+    expect(load({ env }).settings.dataDir).toBe("/var/lib/midreg");
+    expect(load({ env, yaml: "data: /srv" }).settings.dataDir).toBe("/srv");
+  });
+});
+
+describe("values that are accepted", () => {
+  test.each<[setting: string, yaml: string, expected: object]>([
+    ["upstream", "sip:10.0.0.2:5060", { upstream: { uri: "sip:10.0.0.2:5060" } }],
+    [
+      "upstream",
+      "'SIP:[2001:db8::1]:5070;transport=udp'",
+      { upstream: { uri: "SIP:[2001:db8::1]:5070;transport=udp" } },
+    ],
+    [
+      "upstream",
+      "{uri: sip:pbx.example.com;lr, timeout: 500ms}",
+      { upstream: { uri: "sip:pbx.example.com;lr", timeoutMs: 500 } },
+    ],
+    ["upstream", "{uri: sip:a.b, timeout: 5}", { upstream: { timeoutMs: 5000 } }],
+    ["upstream", "{uri: sip:a.b, trusted: 10.0.0.1}", { upstream: { trusted: ["10.0.0.1"] } }],
+    [
+      "upstream",
+      "{uri: sip:a.b, trusted: [10.0.0.0/8, '192.0.2.1:5070', '2001:db8::/32', '2001:db8::1', '[::1]:5070', '[::1]']}",
+      {
+        upstream: {
+          trusted: [
+            "10.0.0.0/8",
+            "192.0.2.1:5070",
+            "2001:db8::/32",
+            "2001:db8::1",
+            "[::1]:5070",
+            "[::1]",
+          ],
+        },
+      },
+    ],
+    ["listen", "[udp:192.0.2.1:5070]", listeners("192.0.2.1", 5070)],
+    ["listen", "'udp:[::1]:0'", listeners("::1", 0)],
+    ["listen", "UDP:0.0.0.0", listeners("0.0.0.0", 5060)],
+    ["listen", "udp:[fe80::1%eth0]:5060", listeners("fe80::1%eth0", 5060)],
+    [
+      "listen",
+      "[{address: udp:10.0.0.1:5062, advertised: sip.example.com}]",
+      listeners("10.0.0.1", 5062, { host: "sip.example.com", port: 5062 }),
+    ],
+    [
+      "listen",
+      "[{address: udp:10.0.0.1:5062, advertised: '[2001:db8::1]:5080'}]",
+      listeners("10.0.0.1", 5062, { host: "[2001:db8::1]", port: 5080 }),
+    ],
+    [
+      "listen",
+      "udp:10.0.0.1:5060, udp:10.0.0.1:5061",
+      {
+        listeners: [
+          { address: "10.0.0.1", port: 5060 },
+          { address: "10.0.0.1", port: 5061 },
+        ],
+      },
+    ],
+    ["listen", "[udp:127.0.0.1:0, udp:127.0.0.1:0]", { listeners: [{ port: 0 }, { port: 0 }] }],
+    ["admin", "127.8.8.8:1", { admin: { address: "127.8.8.8", port: 1 } }],
+    ["admin", "'[::1]:9000'", { admin: { address: "::1", port: 9000 } }],
+    ["admin", "localhost:0", { admin: { address: "127.0.0.1", port: 0 } }],
+    ["admin", "{listen: 127.0.0.1:9090}", { admin: { address: "127.0.0.1", port: 9090 } }],
+    ["admin", "off", { admin: undefined }],
+    ["admin", "false", { admin: undefined }],
+    ["admin", "{listen: off}", { admin: undefined }],
+    ["data", "/var/lib/midreg", { dataDir: "/var/lib/midreg" }],
+    ["log.level", "DEBUG", { logLevel: "debug" }],
+    ["log.level", "warning", { logLevel: "warn" }],
+    ["log.level", "off", { logLevel: "silent" }],
+    ["mid_registrar.mode", "contact", registrar({ mode: "contact" })],
+    ["mid_registrar.mode", "contact_throttling", registrar({ mode: "contact" })],
+    ["mid_registrar.mode", "ct", registrar({ mode: "contact" })],
+    ["mid_registrar.mode", "1", registrar({ mode: "contact" })],
+    [
+      "mid_registrar.contact_id_insertion",
+      "ct_username",
+      registrar({ contactIdInsertion: "ct-username" }),
+    ],
+    [
+      "mid_registrar.contact_id_insertion",
+      "ct-param",
+      registrar({ contactIdInsertion: "ct-param" }),
+    ],
+    ["mid_registrar.contact_id_param", "x%41-id", registrar({ contactIdParam: "x%41-id" })],
+    ["mid_registrar.outgoing_expires", "1", registrar({ outgoingExpiresSec: 1 })],
+    ["mid_registrar.outgoing_expires", "2h", registrar({ outgoingExpiresSec: 7200 })],
+    ["mid_registrar.outgoing_expires", "1.5d", registrar({ outgoingExpiresSec: 129_600 })],
+    ["mid_registrar.outgoing_expires", String(MAX), registrar({ outgoingExpiresSec: MAX })],
+    ["mid_registrar.min_expires", "0", registrar({ minExpiresSec: 0 })],
+    ["mid_registrar.min_expires", "90s", registrar({ minExpiresSec: 90 })],
+    ["mid_registrar.default_expires", "15m", registrar({ defaultExpiresSec: 900 })],
+    ["mid_registrar.max_expires", "0", registrar({ maxExpiresSec: 0 })],
+    ["mid_registrar.max_expires", "10m", registrar({ maxExpiresSec: 600, defaultExpiresSec: 600 })],
+    ["mid_registrar.max_expires", "5", registrar({ maxExpiresSec: 10, defaultExpiresSec: 10 })],
+    [
+      "mid_registrar",
+      "{min_expires: 5000, max_expires: 0}",
+      registrar({ minExpiresSec: 5000, defaultExpiresSec: 5000 }),
+    ],
+    ["mid_registrar.default_q", "0.5", registrar({ defaultQ: 0.5 })],
+    ["mid_registrar.default_q", "1.000", registrar({ defaultQ: 1 })],
+    ["mid_registrar.default_q", "-1", registrar({ defaultQ: undefined })],
+    ["mid_registrar.expires_max_deviation", "30", registrar({ expiresMaxDeviationSec: 30 })],
+    ["mid_registrar.max_contacts", "10", registrar({ maxContacts: 10 })],
+    ["mid_registrar.max_username_len", "1", registrar({ maxUsernameLength: 1 })],
+    ["mid_registrar.max_domain_len", "255", registrar({ maxDomainLength: 255 })],
+    ["mid_registrar.max_aor_len", "2048", registrar({ maxAorLength: 2048 })],
+    ["mid_registrar.max_contact_len", "255", registrar({ maxContactLength: 255 })],
+    ["mid_registrar.retry_after", "1m", registrar({ retryAfterSec: 60 })],
+    ["mid_registrar.case_sensitive", "0", registrar({ caseSensitive: false })],
+    ["mid_registrar.case_sensitive", "Yes", registrar({ caseSensitive: true })],
+    ["mid_registrar.realm_prefix", "sip.", registrar({ realmPrefix: "sip." })],
+    [
+      "mid_registrar.extra_contact_params",
+      "transport=udp",
+      registrar({ extraContactParams: ";transport=udp" }),
+    ],
+    ["mid_registrar.extra_contact_params", ";a=1;b", registrar({ extraContactParams: ";a=1;b" })],
+    [
+      "mid_registrar.upstream_contact_params",
+      "[+sip.instance, Q, q]",
+      registrar({ upstreamContactParams: ["+sip.instance", "q"] }),
+    ],
+    ["mid_registrar.upstream_contact_params", "[]", registrar({ upstreamContactParams: [] })],
+    ["mid_registrar.upstream_margin", "0", registrar({ upstreamMarginSec: 0 })],
+    ["usrloc.use_domain", "false", registrar({ useDomain: false })],
+    ["usrloc.cseq_delay", "0", registrar({ cseqDelaySec: 0 })],
+    ["auth.absorb", "open", registrar({ absorb: "open" })],
+    ["storage.mode", "memory", { storage: { mode: "memory", durability: "commit" } }],
+    ["storage.durability", "fsync", { storage: { mode: "sqlite", durability: "fsync" } }],
+    ["storage.durability", "relaxed", { storage: { mode: "sqlite", durability: "relaxed" } }],
+    ["secret", "0123456789012345", { secret: "0123456789012345" }],
+    [
+      "dns.servers",
+      "[10.0.0.53, '10.0.0.54:5353', '::1', '[::1]:53']",
+      { dns: { servers: ["10.0.0.53", "10.0.0.54:5353", "::1", "[::1]:53"] } },
+    ],
+    ["dns.cache_ttl", "5m", { dns: { cacheTtlSec: 300 } }],
+    ["mid_registrar", "", registrar({ outgoingExpiresSec: 3600 })],
+    ["mid_registrar.outgoing_expires", "~", registrar({ outgoingExpiresSec: 3600 })],
+  ])("%s: %s", (setting, yaml, expected) => {
+    expect(load(withSetting(setting, yaml)).settings).toMatchObject(expected);
+  });
+});
+
+test("settings cannot be changed, at any depth", () => {
+  const { settings } = load({ yaml: "upstream: {uri: sip:h, trusted: [10.0.0.1]}" });
+  const isFrozen = (value: unknown): boolean =>
+    typeof value !== "object" ||
+    value === null ||
+    (Object.isFrozen(value) && Object.values(value).every(isFrozen));
+  expect(isFrozen(settings)).toBe(true);
+});
