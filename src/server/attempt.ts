@@ -1,0 +1,127 @@
+import type { Listener, Resolver, Target } from "../ports.ts";
+import type { SipResponse } from "../sip/message.ts";
+import type { ClientTransaction, ClientTransactionUser } from "./client-transaction.ts";
+import { FAIL_OVER_MS } from "./limits.ts";
+import type { Timer, TimerOwner, TimerQueue } from "./timer-queue.ts";
+import type { Transactions } from "./transactions.ts";
+
+/** How sending a request ended without an answer. */
+export type AttemptFailure = "timeout" | "transport-error" | "unresolved";
+
+export interface AttemptUser {
+  onResponse(response: SipResponse): void;
+  onFailure(failure: AttemptFailure): void;
+}
+
+export interface AttemptModules {
+  readonly transactions: Transactions;
+  readonly timers: TimerQueue;
+  readonly resolver: Resolver;
+}
+
+/** What is sent, where to, and from which listener for each kind of target. */
+export interface AttemptPlan {
+  /** The request without midreg's Via. */
+  readonly text: string;
+  readonly method: string;
+  /** Best first. */
+  readonly targets: readonly Target[];
+  readonly listenerFor: (target: Target) => Listener | undefined;
+  /** Gives the whole attempt up after this long; undefined leaves it to the transaction's own timers. */
+  readonly limitMs: number | undefined;
+}
+
+/**
+ * Sends a request to the first target that answers (RFC 3263 section 4.3): a target that stays silent,
+ * cannot be reached or says 503 is put behind the others, and the next one gets the request in a
+ * transaction of its own.
+ */
+export class Attempt implements ClientTransactionUser, TimerOwner {
+  readonly #modules: AttemptModules;
+  readonly #plan: AttemptPlan;
+  readonly #user: AttemptUser;
+  #next = 0;
+  #transaction: ClientTransaction | undefined;
+  #limit: Timer | undefined;
+  #failOver: Timer | undefined;
+  #isDone = false;
+
+  constructor(plan: AttemptPlan, user: AttemptUser, modules: AttemptModules) {
+    this.#plan = plan;
+    this.#user = user;
+    this.#modules = modules;
+  }
+
+  /** The transaction of the present target, once there is one. */
+  get transaction(): ClientTransaction | undefined {
+    return this.#transaction;
+  }
+
+  start(): void {
+    const { limitMs } = this.#plan;
+    if (limitMs !== undefined) this.#limit = this.#modules.timers.start(limitMs, this, "limit");
+    this.#tryNext("unresolved");
+  }
+
+  onResponse(response: SipResponse): void {
+    this.#failOver?.cancel();
+    if (response.status === 503 && this.#hasNext() && !this.#isDone) {
+      this.#markFailed();
+      this.#tryNext("timeout");
+      return;
+    }
+    if (response.status >= 200) this.#finish();
+    this.#user.onResponse(response);
+  }
+
+  onFailure(failure: "timeout" | "transport-error"): void {
+    if (this.#isDone) return;
+    this.#markFailed();
+    this.#tryNext(failure);
+  }
+
+  onTimer(what: string): void {
+    if (this.#isDone) return;
+    this.#transaction?.abandon();
+    this.#markFailed();
+    if (what === "fail-over") return this.#tryNext("timeout");
+    this.#finish();
+    return this.#user.onFailure("timeout");
+  }
+
+  #hasNext(): boolean {
+    return this.#next < this.#plan.targets.length;
+  }
+
+  #tryNext(failure: AttemptFailure): void {
+    const { targets, listenerFor, text, method } = this.#plan;
+    const target = targets[this.#next];
+    const listener = target === undefined ? undefined : listenerFor(target);
+    // Time that was running for the target before must not cut this one short.
+    this.#failOver?.cancel();
+    if (target === undefined || listener === undefined) {
+      this.#finish();
+      this.#user.onFailure(failure);
+      return;
+    }
+    this.#next += 1;
+    if (this.#hasNext()) {
+      this.#failOver = this.#modules.timers.start(FAIL_OVER_MS, this, "fail-over");
+    }
+    // The request is assigned before it is sent, since a send may fail at once and come back here.
+    this.#transaction = undefined;
+    const transaction = this.#modules.transactions.send({ text, method, listener, target }, this);
+    if (!this.#isDone && this.#transaction === undefined) this.#transaction = transaction;
+  }
+
+  #markFailed(): void {
+    const target = this.#plan.targets[this.#next - 1];
+    if (target !== undefined) this.#modules.resolver.markFailed(target);
+  }
+
+  #finish(): void {
+    this.#isDone = true;
+    this.#limit?.cancel();
+    this.#failOver?.cancel();
+  }
+}

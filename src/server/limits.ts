@@ -1,0 +1,85 @@
+/**
+ * Limits of the running server. Each names what it bounds and why that much.
+ */
+
+/** REGISTERs forwarded and not yet answered. More than a registrar that needs shielding can take. */
+export const MAX_REGISTERS_IN_FLIGHT = 10_000;
+
+/** REGISTERs of one address-of-record waiting for the one in flight: a user's devices, twice over. */
+export const MAX_WAITING_PER_AOR = 16;
+
+/** REGISTERs waiting in all, so that a silent main registrar costs bounded memory. */
+export const MAX_WAITING = 20_000;
+
+/** Bytes of the REGISTERs that wait: room for MAX_WAITING real ones, or for 600 of the largest. */
+export const MAX_WAITING_BYTES = 32 * 1024 * 1024;
+
+/** A waiting REGISTER older than this is dropped: its sender's timer F (32 s) is about to end. */
+export const MAX_WAIT_MS = 25_000;
+
+/** Live server transactions, completed ones included. At 2 kB each this is 200 MB at most. */
+export const MAX_SERVER_TRANSACTIONS = 100_000;
+
+/**
+ * Bytes that live server transactions hold: their requests until they are answered, their answers after that. A
+ * request is there up to three times (as received, as sent on, and with its Via), so that 10,000 datagrams of
+ * 56 kB to a silent peer cost 400 MB and not 1.7 GB.
+ */
+export const MAX_TRANSACTION_BYTES = 128 * 1024 * 1024;
+
+/** As much of that can be full when another REGISTER comes: calls must go on when it is them that wait. */
+export const MAX_BYTES_BEFORE_REGISTER = MAX_TRANSACTION_BYTES / 2;
+
+/**
+ * Largest request that is taken. What is forwarded gains a Via, Record-Route, Path or longer Contacts, and has
+ * to fit a datagram of 65,507 bytes even so.
+ */
+export const MAX_REQUEST_BYTES = 56 * 1024;
+
+/**
+ * Server transactions above which completed REGISTERs go before their time, oldest first; deciding a
+ * retransmission of one anew gives the same answer, so nothing is lost but work.
+ */
+export const MAX_COMPLETED_REGISTERS = 16_384;
+
+/** Upstream identities of registrations that are not committed yet (a challenge was passed on). */
+export const MAX_PENDING_IDENTITIES = 50_000;
+
+/** Error answers per second to one source address, and how many may come at once. */
+export const ERRORS_PER_SECOND = 20;
+export const ERROR_BURST = 50;
+
+/** Source addresses whose error answers are counted; the oldest are forgotten first. */
+export const MAX_COUNTED_SOURCES = 10_000;
+
+/** De-registrations under way at once, and how often due ones are looked for. */
+export const MAX_DEREGISTRATIONS_IN_FLIGHT = 100;
+export const OUTBOX_TICK_MS = 250;
+
+/** Expiries processed in one go, so that a million at once do not hold up the traffic. */
+export const MAX_EXPIRIES_PER_TICK = 2000;
+export const SWEEP_TICK_MS = 1000;
+
+/** An INVITE branch without a final answer is cancelled after this (RFC 3261 section 16.6 step 11). */
+export const TIMER_C_MS = 185_000;
+
+/** After a CANCEL, a branch that stays silent this long is given up (RFC 3261 section 9.1: 64*T1). */
+export const CANCEL_WAIT_MS = 32_000;
+
+/** With further targets to try, how long one may stay silent before the next is tried. */
+export const FAIL_OVER_MS = 4000;
+
+/** Without a word from the main registrar for this long, it is asked with OPTIONS. */
+export const PROBE_INTERVAL_MS = 15_000;
+
+/** How often the main registrar's name is resolved anew. */
+export const RESOLVE_INTERVAL_MS = 30_000;
+
+/** How long an address that the main registrar's name no longer resolves to is still believed. */
+export const PEER_MEMORY_MS = 3_600_000;
+
+/** How long a drain waits for transactions under way before the process ends all the same. */
+export const DRAIN_LIMIT_MS = 10_000;
+
+/** Retry-After of a 503 that midreg gives because it cannot store or is full, in seconds. */
+export const BUSY_RETRY_AFTER_SEC = 10;

@@ -1,0 +1,197 @@
+import type { AorRecord } from "../location/binding.ts";
+import type { AorChange } from "../location/change.ts";
+import { decideRegister, type RegisterDecision } from "../registrar/decide-register.ts";
+import { type RegisterAsk, readRegister } from "../registrar/read-register.ts";
+import { buildResponse } from "../sip/build-response.ts";
+import type { SipRequest } from "../sip/message.ts";
+import type { AorTask } from "./aor-queue.ts";
+import { type Arrival, flowOf, sendResponse } from "./arrival.ts";
+import { ForwardedRegisterRun } from "./forwarded-register.ts";
+import { BUSY_RETRY_AFTER_SEC, MAX_REGISTERS_IN_FLIGHT, MAX_WAIT_MS } from "./limits.ts";
+import type { RegisterContext } from "./register-context.ts";
+import type { ServerTransaction } from "./server-transaction.ts";
+
+/** Handles a REGISTER that belongs to no live transaction. */
+export function onRegister(request: SipRequest, arrival: Arrival, context: RegisterContext): void {
+  const ask = readRegister(request, context.options.registerPolicy);
+  if ("status" in ask) {
+    context.tallies.count("rejected", "malformed");
+    if (context.errors.allows(arrival.address, arrival.atMs))
+      answer(context, arrival, request, ask);
+    return;
+  }
+  const run = new RegisterRun(request, arrival, ask, context);
+  const entered = context.queue.enter(ask.aor, run);
+  if (entered === "full") {
+    context.tallies.count("rejected", "queue-full");
+    answerBusy(context, arrival, request);
+  }
+}
+
+function answer(
+  { transport, ids }: RegisterContext,
+  arrival: Arrival,
+  request: SipRequest,
+  { status, reason, headers }: { status: number; reason: string; headers?: string },
+): void {
+  const toTag = ids.mac(`${request.callId}\0${request.fromTag}\0${request.cseq.number}`);
+  const text = buildResponse(request, status, reason, { toTag, headers: headers ?? "" });
+  sendResponse(transport, arrival, request, text);
+}
+
+/** A 503 that tells when to come back, for what midreg cannot store or hold right now. */
+function answerBusy(context: RegisterContext, arrival: Arrival, request: SipRequest): void {
+  const seconds = Math.max(BUSY_RETRY_AFTER_SEC, context.options.registerPolicy.retryAfterSec);
+  const headers = `Retry-After: ${seconds}\r\n`;
+  answer(context, arrival, request, { status: 503, reason: "Service Unavailable", headers });
+}
+
+/** One REGISTER from the moment its address-of-record is free until it is answered. */
+class RegisterRun implements AorTask {
+  readonly request: SipRequest;
+  readonly arrival: Arrival;
+  readonly ask: RegisterAsk;
+  readonly bytes: number;
+  readonly #context: RegisterContext;
+  #answerText = "";
+  /** A change that brings an expiry forward, which the sweep has to know of. */
+  #shortened: AorChange | undefined;
+
+  constructor(request: SipRequest, arrival: Arrival, ask: RegisterAsk, context: RegisterContext) {
+    this.request = request;
+    this.arrival = arrival;
+    this.ask = ask;
+    this.bytes = request.text.length;
+    this.#context = context;
+  }
+
+  /** A retransmission that waits beside its original adds nothing. */
+  isSame(other: AorTask): boolean {
+    return (
+      other instanceof RegisterRun &&
+      other.request.callId === this.request.callId &&
+      other.request.cseq.number === this.request.cseq.number &&
+      other.request.via.branch === this.request.via.branch
+    );
+  }
+
+  run(): void {
+    const context = this.#context;
+    const nowMs = context.clock.nowMs();
+    // While it waited, the same request may have been answered, or its sender may have given up.
+    const known = context.transactions.find(this.request);
+    known?.repeat();
+    if (known !== undefined || nowMs - this.arrival.atMs > MAX_WAIT_MS) return this.#leave();
+    const record = context.store.lookup(this.ask.aor);
+    const decision = this.#decide(record, Math.floor(nowMs));
+    if (context.log.isDebug) this.#log(decision);
+    switch (decision.kind) {
+      case "absorb":
+        return this.#absorb(decision, record);
+      case "reject":
+        context.tallies.count("rejected", decision.reason);
+        if (context.errors.allows(this.arrival.address, nowMs)) this.#send(decision.answer);
+        return this.#leave();
+      case "forward":
+        return this.#forward(decision, record);
+      default:
+        return decision satisfies never;
+    }
+  }
+
+  /** The change is durable: now the device may be told. */
+  committed(): void {
+    this.#send(this.#answerText);
+    const { tallies, clock, sweep } = this.#context;
+    if (this.#shortened !== undefined) sweep.watch(this.#shortened);
+    tallies.observe("absorbed", clock.nowMs() - this.arrival.atMs);
+    this.#leave();
+  }
+
+  /** A refresh that cannot be stored is not acknowledged; the binding stays as it was. */
+  failed(reason: string): void {
+    const { log, tallies } = this.#context;
+    log.debug({ aor: this.ask.aor, reason }, "refresh not stored");
+    tallies.count("error", "store");
+    answerBusy(this.#context, this.arrival, this.request);
+    this.#leave();
+  }
+
+  #decide(record: AorRecord | undefined, nowMs: number): RegisterDecision {
+    const { options, ids, upstream, identities, isOwnHost } = this.#context;
+    return decideRegister({
+      request: this.request,
+      ask: this.ask,
+      record,
+      source: flowOf(this.arrival),
+      nowMs,
+      policy: options.registerPolicy,
+      ids,
+      upstreamSentBy: upstream.sentBy,
+      identities: identities.read,
+      isDoubted: identities.isDoubted,
+      isOwnHost,
+      dateLine: this.#context.dateLine(),
+    });
+  }
+
+  #absorb(
+    { reason, change, answer: text }: Extract<RegisterDecision, { kind: "absorb" }>,
+    record: AorRecord | undefined,
+  ): void {
+    const { tallies, store } = this.#context;
+    tallies.count("absorbed", reason);
+    this.#answerText = text;
+    if (change === undefined) return this.committed();
+    if (isShortening(change, record)) this.#shortened = change;
+    return store.save(change, this);
+  }
+
+  #forward(
+    { reason, forward }: Extract<RegisterDecision, { kind: "forward" }>,
+    record: AorRecord | undefined,
+  ): void {
+    const context = this.#context;
+    const transaction = this.#openTransaction();
+    if (transaction === undefined) {
+      context.tallies.count("rejected", "overload");
+      answerBusy(context, this.arrival, this.request);
+      return this.#leave();
+    }
+    context.tallies.count("forwarded", reason);
+    const run = new ForwardedRegisterRun(
+      { request: this.request, arrival: this.arrival, ask: this.ask, forward, record, transaction },
+      context,
+    );
+    return run.start();
+  }
+
+  #openTransaction(): ServerTransaction | undefined {
+    const { inFlight, transactions } = this.#context;
+    if (inFlight.n >= MAX_REGISTERS_IN_FLIGHT) return undefined;
+    return transactions.open(this.request, this.arrival);
+  }
+
+  #send(text: string): void {
+    sendResponse(this.#context.transport, this.arrival, this.request, text);
+  }
+
+  #leave(): void {
+    this.#context.queue.leave(this.ask.aor);
+  }
+
+  #log(decision: RegisterDecision): void {
+    const { kind, reason } = decision;
+    const { address, port } = this.arrival;
+    const fields = { aor: this.ask.aor, kind, reason, call_id: this.request.callId, address, port };
+    this.#context.log.debug(fields, "register");
+  }
+}
+
+/** Whether a refresh ends a binding sooner than the last one had promised. */
+function isShortening({ touch, put }: AorChange, record: AorRecord | undefined): boolean {
+  return [...touch, ...put].some(({ ctid, expiresAtMs }) => {
+    const before = record?.bindings.find((binding) => binding.ctid === ctid);
+    return before !== undefined && expiresAtMs < before.expiresAtMs;
+  });
+}

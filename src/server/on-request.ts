@@ -1,0 +1,107 @@
+import { decideRequest } from "../proxy/decide-request.ts";
+import type { ProxyDecision, Sender } from "../proxy/proxy-input.ts";
+import { ctidOf } from "../registrar/rewrite-register.ts";
+import { buildResponse } from "../sip/build-response.ts";
+import type { SipRequest } from "../sip/message.ts";
+import { type Arrival, flowOf, sendResponse } from "./arrival.ts";
+import type { ErrorLimiter } from "./error-limiter.ts";
+import { BUSY_RETRY_AFTER_SEC } from "./limits.ts";
+import { Relay, type RelayModules, relayAck } from "./relay.ts";
+import type { ServerModules, ServerOptions } from "./server-modules.ts";
+
+/** What handling requests other than REGISTER takes. */
+export interface RequestContext extends ServerModules, RelayModules {
+  readonly options: ServerOptions;
+  readonly isOwnHost: (host: string, port: number | undefined) => boolean;
+  readonly errors: ErrorLimiter;
+}
+
+/** Handles a request that belongs to no live transaction and is neither REGISTER, ACK nor CANCEL. */
+export function onRequest(request: SipRequest, arrival: Arrival, context: RequestContext): void {
+  const decision = decide(request, arrival, context);
+  if (decision.kind === "respond") {
+    context.tally("to-device", decision.reason).n += 1;
+    const { status, phrase, headers } = decision;
+    answer(context, arrival, request, { status, phrase, headers });
+    return;
+  }
+  const transaction = context.transactions.open(request, arrival);
+  if (transaction === undefined) {
+    const headers = `Retry-After: ${BUSY_RETRY_AFTER_SEC}\r\n`;
+    answer(context, arrival, request, { status: 503, phrase: "Service Unavailable", headers });
+    return;
+  }
+  new Relay(decision, transaction, context).start();
+}
+
+/** Handles an ACK: it ends the transaction of a failure, or is passed on to where a 2xx came from. */
+export function onAck(ack: SipRequest, arrival: Arrival, context: RequestContext): void {
+  const transaction = context.transactions.findAcknowledged(ack);
+  if (transaction !== undefined) {
+    transaction.ack(ack, arrival);
+    return;
+  }
+  const decision = decide(ack, arrival, context);
+  // An ACK is never answered.
+  if (decision.kind === "relay") relayAck(ack, arrival, decision, context);
+}
+
+/** Handles a CANCEL (RFC 3261 sections 9.2 and 16.10). */
+export function onCancel(cancel: SipRequest, arrival: Arrival, context: RequestContext): void {
+  const transaction = context.transactions.findCancelled(cancel);
+  if (transaction === undefined) {
+    const phrase = "Call/Transaction Does Not Exist";
+    answer(context, arrival, cancel, { status: 481, phrase, headers: "" });
+    return;
+  }
+  answer(context, arrival, cancel, { status: 200, phrase: "OK", headers: "" });
+  transaction.user?.onCancel();
+}
+
+function decide(request: SipRequest, arrival: Arrival, context: RequestContext): ProxyDecision {
+  const { options, store, upstream, transport, isOwnHost, ids } = context;
+  const source = flowOf(arrival);
+  const policy = options.registerPolicy;
+  const nowMs = arrival.atMs;
+  return decideRequest({
+    request,
+    sender: senderOf(arrival, source, context),
+    source,
+    sentByOf: (flow) => transport.listeners.find(({ id }) => flow.startsWith(`${id}<`))?.sentBy,
+    upstreamSentBy: upstream.sentBy,
+    upstreamHost: policy.upstreamHost,
+    isOwnHost,
+    mac: (text) => ids.mac(text),
+    ctidOf: (uri) => ctidOf(uri, policy),
+    bindingOf: (ctid) => {
+      const binding = store.lookupCtid(ctid)?.binding;
+      // A binding whose time is up is gone, whether or not it has been swept (spec row T15).
+      return binding !== undefined && binding.expiresAtMs > nowMs ? binding : undefined;
+    },
+  });
+}
+
+function senderOf(arrival: Arrival, source: string, context: RequestContext): Sender {
+  if (context.upstream.isPeer(arrival.address, arrival.port)) return "upstream";
+  return context.store.hasSource(source) ? "device" : "stranger";
+}
+
+/**
+ * A stateless answer (RFC 3261 section 8.2.7). Errors are bounded per source, except for the main registrar:
+ * it has to know at once that a call went nowhere.
+ */
+function answer(
+  context: RequestContext,
+  arrival: Arrival,
+  request: SipRequest,
+  parts: { readonly status: number; readonly phrase: string; readonly headers: string },
+): void {
+  const { status, phrase, headers } = parts;
+  const { ids, transport, upstream, errors } = context;
+  const { address, port } = arrival;
+  const isBounded = status >= 300 && !upstream.isPeer(address, port);
+  if (isBounded && !errors.allows(address, arrival.atMs)) return;
+  const toTag = ids.mac(`${request.callId}\0${request.fromTag}\0${request.cseq.number}`);
+  const text = buildResponse(request, status, phrase, { toTag, headers });
+  sendResponse(transport, arrival, request, text);
+}

@@ -1,0 +1,64 @@
+import { bracketAddress } from "../location/flow.ts";
+import type {
+  Clock,
+  Ids,
+  Listener,
+  LocationStore,
+  Log,
+  Metrics,
+  Resolver,
+  Transport,
+} from "../ports.ts";
+import type { RegisterPolicy } from "../registrar/register-policy.ts";
+
+/** The adapters the server is built on. */
+export interface ServerModules {
+  readonly clock: Clock;
+  readonly ids: Ids;
+  readonly store: LocationStore;
+  readonly transport: Transport;
+  readonly resolver: Resolver;
+  readonly metrics: Metrics;
+  readonly log: Log;
+}
+
+/** What the operator has decided. */
+export interface ServerOptions {
+  readonly registerPolicy: RegisterPolicy;
+  readonly upstreamUri: string;
+  readonly upstreamTimeoutMs: number;
+  readonly isTrustedUpstream: (address: string, port: number) => boolean;
+  /** The address of this machine that the way to the main registrar starts from, if it is known. */
+  readonly upstreamLocalAddress: string | undefined;
+  /** Host names and addresses besides the listeners' that mean midreg itself, lower case. */
+  readonly ownHosts: readonly string[];
+  /** Product and version, for the User-Agent of midreg's own requests. */
+  readonly userAgent: string;
+}
+
+/** Tells midreg's own host and port from others, in Request-URIs and Routes. */
+export function buildIsOwnHost(
+  listeners: readonly Listener[],
+  ownHosts: readonly string[],
+): (host: string, port: number | undefined) => boolean {
+  let own: ReadonlySet<string> | undefined;
+  return (host, port) => {
+    // Collected at the first question, since a listener on port 0 learns its port when it opens.
+    own ??= collectOwnPlaces(listeners, ownHosts);
+    return own.has(`${host.toLowerCase()}:${port ?? 5060}`);
+  };
+}
+
+function collectOwnPlaces(
+  listeners: readonly Listener[],
+  ownHosts: readonly string[],
+): ReadonlySet<string> {
+  const own = new Set<string>();
+  for (const { address, port, sentBy } of listeners) {
+    for (const name of [bracketAddress(address), ...ownHosts]) {
+      own.add(`${name.toLowerCase()}:${port}`);
+    }
+    own.add(sentBy.toLowerCase());
+  }
+  return own;
+}

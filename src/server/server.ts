@@ -1,0 +1,221 @@
+import type { Listener, Receiver } from "../ports.ts";
+import { buildResponse } from "../sip/build-response.ts";
+import type { SipRequest } from "../sip/message.ts";
+import { type MalformedRequest, parseMessage } from "../sip/parse-message.ts";
+import { stampRequest } from "../sip/stamp-request.ts";
+import { AorQueue } from "./aor-queue.ts";
+import { type Arrival, sendResponse } from "./arrival.ts";
+import { CountingTransport } from "./counting-transport.ts";
+import { DateLine } from "./date-line.ts";
+import { ErrorLimiter } from "./error-limiter.ts";
+import { BUSY_RETRY_AFTER_SEC, DRAIN_LIMIT_MS, MAX_REQUEST_BYTES } from "./limits.ts";
+import { MessageTallies } from "./message-tallies.ts";
+import { onRegister } from "./on-register.ts";
+import { onAck, onCancel, onRequest, type RequestContext } from "./on-request.ts";
+import { Outbox } from "./outbox.ts";
+import { PendingIdentities } from "./pending-identities.ts";
+import type { RegisterContext } from "./register-context.ts";
+import { RegisterMetrics } from "./register-metrics.ts";
+import { buildIsOwnHost, type ServerModules, type ServerOptions } from "./server-modules.ts";
+import { Sweep } from "./sweep.ts";
+import { TimerQueue } from "./timer-queue.ts";
+import { Transactions } from "./transactions.ts";
+import { Upstream } from "./upstream.ts";
+
+/** The loop: takes what the transport hears, lets the pure rooms decide, and carries it out. */
+export class Server implements Receiver {
+  readonly #modules: ServerModules;
+  readonly #context: RegisterContext & RequestContext;
+  readonly #timers: TimerQueue;
+  readonly #tallies: MessageTallies;
+  #isDraining = false;
+
+  constructor(options: ServerOptions, adapters: ServerModules) {
+    const transport = new CountingTransport(adapters.transport, adapters.metrics);
+    const modules = { ...adapters, transport };
+    this.#modules = modules;
+    this.#timers = new TimerQueue(modules.clock, (err) => {
+      this.#tallies.internalError.n += 1;
+      modules.log.error({ err }, "timer not handled");
+    });
+    this.#tallies = new MessageTallies(modules.metrics);
+    this.#context = buildContext(options, modules, this.#timers);
+  }
+
+  /** Takes up what the store holds, opens the listeners and starts the work that nobody asks for. */
+  async start(): Promise<void> {
+    const { sweep, outbox, upstream } = this.#context;
+    await this.#modules.transport.start(this);
+    sweep.start();
+    outbox.start();
+    upstream.start();
+  }
+
+  /** The main registrar, for health. */
+  get upstream(): Upstream {
+    return this.#context.upstream;
+  }
+
+  get isDraining(): boolean {
+    return this.#isDraining;
+  }
+
+  /**
+   * Takes no new work, lets what is under way finish (for at most DRAIN_LIMIT_MS), then stops. Resolves
+   * to whether everything had finished.
+   */
+  async drain(): Promise<boolean> {
+    this.#isDraining = true;
+    const { sweep, outbox, upstream, clock, transactions, queue } = this.#context;
+    sweep.stop();
+    outbox.stop();
+    upstream.stop();
+    const endMs = clock.nowMs() + DRAIN_LIMIT_MS;
+    const isOpen = (): boolean => transactions.openCount > 0 || queue.size > 0;
+    await new Promise<void>((resolve) => {
+      const onTimer = (): void => {
+        if (!isOpen() || clock.nowMs() >= endMs) resolve();
+        else this.#timers.start(DRAIN_TICK_MS, { onTimer }, "drain");
+      };
+      onTimer();
+    });
+    this.#timers.stop();
+    await this.#modules.transport.stop();
+    return !isOpen();
+  }
+
+  /** Takes one message. A fault of midreg's own costs that message and a line in the log, no more. */
+  receive(text: string, listener: Listener, address: string, port: number): void {
+    try {
+      this.#receive(text, { listener, address, port, atMs: this.#modules.clock.nowMs() });
+    } catch (err) {
+      this.#tallies.internalError.n += 1;
+      this.#modules.log.error({ err, address, port }, "message not handled");
+    }
+  }
+
+  #receive(text: string, arrival: Arrival): void {
+    const message = parseMessage(text, arrival.address, arrival.port);
+    switch (message.kind) {
+      case "request":
+        this.#tallies.request(message.method, arrival.listener.protocol);
+        if (text.length > MAX_REQUEST_BYTES) return this.#onTooLarge(message, arrival);
+        return this.#onRequest(message, arrival);
+      case "response": {
+        this.#tallies.response(message.cseq.method, message.status);
+        const isKnown = this.#context.transactions.receive(message);
+        if (!isKnown) this.#tallies.strayResponse.n += 1;
+        return undefined;
+      }
+      case "malformed":
+        return this.#onMalformed(message, arrival);
+      case "garbage":
+        this.#tallies.parseError(message.reason).n += 1;
+        return undefined;
+      default:
+        return message satisfies never;
+    }
+  }
+
+  #onRequest(request: SipRequest, arrival: Arrival): void {
+    const { method } = request;
+    if (method === "ACK") return onAck(request, arrival, this.#context);
+    const known = this.#context.transactions.find(request);
+    if (known !== undefined) return known.repeat();
+    if (this.#isDraining && this.#refuses(request, arrival)) return undefined;
+    if (method === "REGISTER") return onRegister(request, arrival, this.#context);
+    if (method === "CANCEL") return onCancel(request, arrival, this.#context);
+    return onRequest(request, arrival, this.#context);
+  }
+
+  /**
+   * While draining, a REGISTER gets no answer: its retransmission finds the process that starts next. A
+   * new call is told at once, so that the caller's side can try elsewhere. Calls that stand go on.
+   */
+  #refuses(request: SipRequest, arrival: Arrival): boolean {
+    if (request.method === "REGISTER") return true;
+    if (request.method === "CANCEL" || request.toTag !== "") return false;
+    const headers = `Retry-After: ${BUSY_RETRY_AFTER_SEC}\r\n`;
+    const toTag = this.#modules.ids.tag();
+    const text = buildResponse(request, 503, "Service Unavailable", { toTag, headers });
+    sendResponse(this.#modules.transport, arrival, request, text);
+    return true;
+  }
+
+  #onTooLarge(head: SipRequest, arrival: Arrival): void {
+    const error = { status: 513, reason: "Message Too Large" };
+    this.#tallies.parseError("too-large").n += 1;
+    this.#answerError({ method: head.method, error, head }, arrival);
+  }
+
+  #onMalformed(request: MalformedRequest, arrival: Arrival): void {
+    this.#tallies.parseError("bad-request").n += 1;
+    this.#answerError(request, arrival);
+  }
+
+  /** A stateless error, but an ACK never gets anything (RFC 3261 section 17.1.1.3). */
+  #answerError({ method, error, head }: Omit<MalformedRequest, "kind">, arrival: Arrival): void {
+    if (method === "ACK" || !this.#context.errors.allows(arrival.address, arrival.atMs)) return;
+    const stamped = stampRequest(head, arrival.address, arrival.port);
+    const toTag = this.#modules.ids.tag();
+    const text = buildResponse(stamped, error.status, error.reason, { toTag });
+    sendResponse(this.#modules.transport, arrival, stamped, text);
+  }
+}
+
+const DRAIN_TICK_MS = 20;
+
+function buildContext(
+  options: ServerOptions,
+  modules: ServerModules,
+  timers: TimerQueue,
+): RegisterContext & RequestContext {
+  const { clock, ids, metrics, store, transport, resolver, log } = modules;
+  const nowMs = (): number => clock.nowMs();
+  const transactions = new Transactions({ transport, timers, ids, metrics });
+  const queue = new AorQueue();
+  const { listeners } = transport;
+  const upstream = new Upstream(
+    {
+      uri: options.upstreamUri,
+      timeoutMs: options.upstreamTimeoutMs,
+      isTrusted: options.isTrustedUpstream,
+      localAddress: options.upstreamLocalAddress,
+      userAgent: options.userAgent,
+    },
+    { listeners, log, metrics, nowMs, ids, transactions, timers, resolver },
+  );
+  const { userAgent } = options;
+  const owing = { store, queue, upstream, timers, log, metrics, ids, nowMs, userAgent };
+  const outbox = new Outbox(owing);
+  const identities = new PendingIdentities();
+  const { outgoingExpiresSec } = options.registerPolicy;
+  const sweep = new Sweep({ ...owing, outbox, identities, outgoingExpiresSec });
+  const inFlight = { n: 0 };
+  watchGauges(modules, inFlight);
+  return {
+    ...modules,
+    options,
+    transactions,
+    timers,
+    queue,
+    upstream,
+    outbox,
+    sweep,
+    inFlight,
+    identities,
+    tallies: new RegisterMetrics(metrics),
+    tally: (direction, result) => metrics.counter("proxied_requests_total", { direction, result }),
+    errors: new ErrorLimiter(),
+    isOwnHost: buildIsOwnHost(listeners, options.ownHosts),
+    dateLine: new DateLine(clock).read,
+  };
+}
+
+function watchGauges({ metrics, store }: ServerModules, inFlight: { readonly n: number }): void {
+  metrics.gauge("registers_in_flight", {}, () => inFlight.n);
+  metrics.gauge("usrloc_aors", {}, () => store.status().aors);
+  metrics.gauge("usrloc_contacts", {}, () => store.status().bindings);
+  metrics.gauge("upstream_registrations", {}, () => store.status().bindings);
+  metrics.gauge("storage_up", {}, () => (store.status().isWritable ? 1 : 0));
+}

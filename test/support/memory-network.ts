@@ -1,0 +1,92 @@
+import type { Listener, Receiver, Target, Transport } from "../../src/ports.ts";
+import type { VirtualClock } from "./virtual-clock.ts";
+
+/** Takes a datagram: its bytes, and the address and port it came from. */
+export type Hear = (text: string, address: string, port: number) => void;
+
+/** What happens to a datagram on its way; undefined loses it, and a second delay doubles it. */
+export type Weather = (
+  text: string,
+) => { readonly delayMs: number; readonly againMs?: number } | undefined;
+
+/** UDP without sockets: datagrams travel in virtual time, and may be lost, late or out of order. */
+export class MemoryNetwork {
+  readonly clock: VirtualClock;
+  weather: Weather = () => ({ delayMs: 1 });
+  /** Everything that was sent, in order, for assertions. */
+  readonly sent: { from: string; to: string; text: string }[] = [];
+  readonly #places = new Map<string, Hear>();
+
+  constructor(clock: VirtualClock) {
+    this.clock = clock;
+  }
+
+  /** Somebody listens at an address; a later listener replaces an earlier one. */
+  listen(place: string, hear: Hear): void {
+    this.#places.set(place, hear);
+  }
+
+  leave(place: string): void {
+    this.#places.delete(place);
+  }
+
+  send(text: string, from: string, to: string): void {
+    this.sent.push({ from, to, text });
+    const fate = this.weather(text);
+    if (fate === undefined) return;
+    const cut = from.lastIndexOf(":");
+    const address = from.slice(0, cut).replace(/^\[(.*)\]$/u, "$1");
+    const port = Number(from.slice(cut + 1));
+    const deliver = (): void => this.#places.get(to)?.(text, address, port);
+    this.clock.later(fate.delayMs, deliver);
+    if (fate.againMs !== undefined) this.clock.later(fate.againMs, deliver);
+  }
+}
+
+/** "address:port", IPv6 in brackets. */
+function placeOf(address: string, port: number): string {
+  return `${address.includes(":") ? `[${address}]` : address}:${port}`;
+}
+
+/** A listener on the memory network. */
+export function memoryListener(address: string, port: number): Listener {
+  const sentBy = placeOf(address, port);
+  const family = address.includes(":") ? 6 : 4;
+  return { id: `udp:${sentBy}`, protocol: "udp", family, address, port, sentBy };
+}
+
+/** The Transport port on the memory network. */
+export class MemoryTransport implements Transport {
+  readonly listeners: readonly Listener[];
+  readonly #network: MemoryNetwork;
+  /** Targets that cannot be sent to. */
+  readonly unreachable = new Set<string>();
+
+  constructor(network: MemoryNetwork, listeners: readonly Listener[]) {
+    this.#network = network;
+    this.listeners = listeners;
+  }
+
+  async start(receiver: Receiver): Promise<void> {
+    for (const listener of this.listeners) {
+      this.#network.listen(listener.sentBy, (text, address, port) =>
+        receiver.receive(text, listener, address, port),
+      );
+    }
+    return Promise.resolve();
+  }
+
+  send(text: string, listener: Listener, target: Target, failed?: (code: string) => void): void {
+    const place = placeOf(target.address, target.port);
+    if (this.unreachable.has(place)) {
+      if (failed !== undefined) this.#network.clock.later(0, () => failed("EHOSTUNREACH"));
+      return;
+    }
+    this.#network.send(text, listener.sentBy, place);
+  }
+
+  async stop(): Promise<void> {
+    for (const { sentBy } of this.listeners) this.#network.leave(sentBy);
+    return Promise.resolve();
+  }
+}

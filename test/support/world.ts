@@ -1,0 +1,143 @@
+import type { AorRecord } from "../../src/location/binding.ts";
+import type { LocationStore } from "../../src/ports.ts";
+import type { RegisterPolicy } from "../../src/registrar/register-policy.ts";
+import { Server } from "../../src/server/server.ts";
+import { parseUri } from "../../src/sip/uri.ts";
+import { MemoryStore } from "../../src/store/memory-store.ts";
+import { RecordingModules } from "../transport/recording-modules.ts";
+import { MainRegistrar } from "./main-registrar.ts";
+import { MemoryNetwork, MemoryTransport, memoryListener } from "./memory-network.ts";
+import { Phone } from "./phone.ts";
+import { SequentialIds } from "./sequential-ids.ts";
+import { VirtualClock } from "./virtual-clock.ts";
+
+/** A policy with OpenSIPS' defaults, margin 2 seconds, proof required. */
+export const POLICY: RegisterPolicy = {
+  aor: {
+    useDomain: true,
+    caseSensitive: true,
+    realmPrefix: "",
+    maxUsernameLength: 64,
+    maxDomainLength: 64,
+    maxAorLength: 256,
+  },
+  absorb: "proven",
+  contactIdInsertion: "ct-param",
+  contactIdParam: "ctid",
+  outgoingExpiresSec: 3600,
+  minExpiresSec: 10,
+  defaultExpiresSec: 3600,
+  maxExpiresSec: 3600,
+  expiresMaxDeviationSec: 0,
+  defaultQ: undefined,
+  maxContacts: 0,
+  maxContactLength: 2048,
+  retryAfterSec: 0,
+  cseqDelaySec: 20,
+  extraContactParams: "",
+  upstreamContactParams: ["q", "methods"],
+  upstreamMarginSec: 2,
+  upstreamHost: "192.0.2.50:5060",
+  maxCallIdLength: 255,
+  maxPathLength: 2048,
+};
+
+export const SERVER_PLACE = "192.0.2.1:5060";
+
+export interface WorldOptions {
+  readonly policy?: Partial<RegisterPolicy>;
+  readonly store?: LocationStore;
+  /** Addresses and ports midreg listens on; the first one is what phones use. */
+  readonly listeners?: ReadonlyArray<readonly [address: string, port: number]>;
+  readonly upstreamUri?: string;
+  readonly upstreamTargets?: readonly string[];
+  readonly clock?: VirtualClock;
+  /** Bind address of the listener that faces the main registrar. */
+  readonly localAddress?: string;
+}
+
+/** A whole midreg on virtual time and a network in memory, with a main registrar and phones. */
+export class World {
+  readonly clock: VirtualClock;
+  readonly network: MemoryNetwork;
+  readonly ids = new SequentialIds();
+  readonly recording = new RecordingModules();
+  readonly transport: MemoryTransport;
+  readonly main: MainRegistrar;
+  readonly store: LocationStore;
+  readonly server: Server;
+  readonly #serverPlace: string;
+  readonly failedTargets: string[] = [];
+
+  constructor(options: WorldOptions = {}) {
+    this.clock = options.clock ?? new VirtualClock();
+    this.network = new MemoryNetwork(this.clock);
+    const places = options.listeners ?? [["192.0.2.1", 5060]];
+    const listeners = places.map(([address, port]) => memoryListener(address, port));
+    this.#serverPlace = listeners[0]?.sentBy ?? SERVER_PLACE;
+    this.transport = new MemoryTransport(this.network, listeners);
+    this.main = new MainRegistrar(this.network);
+    this.store = options.store ?? new MemoryStore();
+    this.server = new Server(
+      {
+        registerPolicy: { ...POLICY, ...options.policy },
+        upstreamUri: options.upstreamUri ?? `sip:${this.main.place}`,
+        upstreamTimeoutMs: 10_000,
+        isTrustedUpstream: () => false,
+        upstreamLocalAddress: options.localAddress,
+        ownHosts: [],
+        userAgent: "midreg/test",
+      },
+      {
+        clock: this.clock,
+        ids: this.ids,
+        store: this.store,
+        transport: this.transport,
+        resolver: {
+          resolve: (uri, done) => done(targetsOf(uri, options.upstreamTargets)),
+          markFailed: ({ address, port }) => this.failedTargets.push(`${address}:${port}`),
+        },
+        metrics: this.recording.metrics,
+        log: this.recording.log,
+      },
+    );
+  }
+
+  static async start(options: WorldOptions = {}): Promise<World> {
+    const world = new World(options);
+    await world.server.start();
+    world.clock.advance(100);
+    return world;
+  }
+
+  phone(user: string, place: string): Phone {
+    return new Phone(this.network, { user, place, server: this.#serverPlace });
+  }
+
+  /** What midreg keeps of an address-of-record. */
+  record(aor: string): AorRecord | undefined {
+    return this.store.lookup(aor);
+  }
+
+  /** Lets seconds pass. */
+  pass(seconds: number): void {
+    this.clock.advance(seconds * 1000);
+  }
+}
+
+function targetsOf(
+  uri: string,
+  override: readonly string[] | undefined,
+): { protocol: "udp"; address: string; port: number }[] {
+  const places = override ?? [];
+  if (places.length > 0 && uri.includes("registrar.test")) {
+    return places.map((place) => {
+      const cut = place.lastIndexOf(":");
+      return { protocol: "udp", address: place.slice(0, cut), port: Number(place.slice(cut + 1)) };
+    });
+  }
+  const parsed = parseUri(uri);
+  if (parsed === undefined || !/^[\d.]+$|^\[/u.test(parsed.host)) return [];
+  const address = parsed.host.replace(/^\[(.*)\]$/u, "$1");
+  return [{ protocol: "udp", address, port: parsed.port ?? 5060 }];
+}
