@@ -1,0 +1,118 @@
+import { readFileSync } from "node:fs";
+import { ConfigError } from "../config/config-error.ts";
+import { type LoadedSettings, loadSettings } from "../config/load-settings.ts";
+import { type Command, parseCommandLine } from "./command-line.ts";
+import { createLogger } from "./logger.ts";
+import { serve } from "./serve.ts";
+
+/** What the program uses of the process it runs in. */
+export interface Surroundings {
+  readonly argv: readonly string[];
+  readonly env: Readonly<Record<string, string | undefined>>;
+  readonly out: (text: string) => void;
+  readonly err: (text: string) => void;
+  /** Calls back once, at the next signal that asks the process to stop. */
+  readonly onceStopped: (stop: (signal: string) => void) => void;
+}
+
+const EXIT = { ok: 0, failed: 1, usage: 2, config: 3 } as const;
+
+/** Runs midreg as its command line asks; resolves to the exit code once all is over. */
+export async function runProgram(surroundings: Surroundings): Promise<number> {
+  const command = parseCommandLine(surroundings.argv);
+  switch (command.kind) {
+    case "help":
+      surroundings.out(command.text);
+      return EXIT.ok;
+    case "version":
+      surroundings.out(`midreg ${readVersion()}\n`);
+      return EXIT.ok;
+    case "usage-error":
+      surroundings.err(command.text);
+      return EXIT.usage;
+    case "check":
+      return check(command, surroundings);
+    case "run":
+      return run(command, surroundings);
+    default:
+      return command satisfies never;
+  }
+}
+
+type SettingsCommand = Extract<Command, { configFile: string | undefined }>;
+
+function check(command: SettingsCommand, surroundings: Surroundings): number {
+  const loaded = load(command, surroundings);
+  if (loaded === undefined) return EXIT.config;
+  for (const warning of loaded.warnings) surroundings.err(`midreg: warning: ${warning}\n`);
+  surroundings.out("midreg: the configuration is good\n");
+  return EXIT.ok;
+}
+
+async function run(command: SettingsCommand, surroundings: Surroundings): Promise<number> {
+  const loaded = load(command, surroundings);
+  if (loaded === undefined) return EXIT.config;
+  const { settings, warnings } = loaded;
+  const log = createLogger(settings.logLevel);
+  for (const warning of warnings) log.warn({}, warning);
+  try {
+    const asked = stopSignal(surroundings);
+    const appliance = await serve(settings, { version: readVersion(), log });
+    log.info({ signal: await asked }, "stopping");
+    // The first signal drains, the second ends the drain.
+    const forced = stopSignal(surroundings).then(() => false);
+    const isClean = await Promise.race([appliance.stop(), forced]);
+    log.info({ isClean }, "stopped");
+    return EXIT.ok;
+  } catch (error) {
+    surroundings.err(`midreg: ${reasonOf(error)}\n`);
+    return EXIT.failed;
+  } finally {
+    log.flush();
+  }
+}
+
+function load(
+  { configFile, flags }: SettingsCommand,
+  { env, err }: Surroundings,
+): LoadedSettings | undefined {
+  try {
+    return loadSettings({ configFile, flags, env, readFile: readText });
+  } catch (error) {
+    if (!(error instanceof ConfigError)) throw error;
+    for (const problem of error.problems) err(`midreg: ${problem}\n`);
+    return undefined;
+  }
+}
+
+/** Resolves to the next signal that asks the process to stop. */
+async function stopSignal({ onceStopped }: Surroundings): Promise<string> {
+  return new Promise((resolve) => {
+    onceStopped(resolve);
+  });
+}
+
+function readText(path: string): string {
+  return readFileSync(path, "utf8");
+}
+
+/** Errors that say all there is to say carry a code; anything else is a fault of ours. */
+function reasonOf(error: unknown): string {
+  if (!(error instanceof Error)) return String(error);
+  return "code" in error ? error.message : (error.stack ?? error.message);
+}
+
+function readVersion(): string {
+  const path = new URL("../../package.json", import.meta.url);
+  const content: unknown = JSON.parse(readFileSync(path, "utf8"));
+  return hasVersion(content) ? content.version : "unknown";
+}
+
+function hasVersion(content: unknown): content is { version: string } {
+  return (
+    typeof content === "object" &&
+    content !== null &&
+    "version" in content &&
+    typeof content.version === "string"
+  );
+}

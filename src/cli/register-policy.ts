@@ -1,0 +1,21 @@
+import type { Settings } from "../config/settings.ts";
+import type { RegisterPolicy } from "../registrar/register-policy.ts";
+import { parseUri } from "../sip/uri.ts";
+
+/** Call-IDs are kept with every binding; real ones have 20 to 100 bytes. */
+const MAX_CALL_ID_LENGTH = 255;
+/** A Path vector of several hops, each with a flow token (RFC 5626 section 5.2). */
+const MAX_PATH_LENGTH = 2048;
+
+/** What the operator has set about registrations, in the form the decisions take it. */
+export function buildRegisterPolicy({ registrar, upstream }: Settings): RegisterPolicy {
+  const uri = parseUri(upstream.uri);
+  const port = uri?.port === undefined ? "" : `:${uri.port}`;
+  return {
+    ...registrar,
+    aor: registrar,
+    upstreamHost: uri === undefined ? "" : `${uri.host}${port}`,
+    maxCallIdLength: MAX_CALL_ID_LENGTH,
+    maxPathLength: MAX_PATH_LENGTH,
+  };
+}

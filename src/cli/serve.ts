@@ -1,0 +1,275 @@
+/**
+ * The composition root: builds every adapter from the settings, starts them in order, and takes them
+ * down again in the other order.
+ */
+import { networkInterfaces, uptime } from "node:os";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { KeyedIds } from "../auth/keyed-ids.ts";
+import type { Settings } from "../config/settings.ts";
+import type { Readiness } from "../http/admin-routes.ts";
+import { AdminServer } from "../http/admin-server.ts";
+import { bracketAddress } from "../location/flow.ts";
+import { PrometheusMetrics } from "../metrics/prometheus.ts";
+import type { Clock, LocationStore, Target } from "../ports.ts";
+import { Server } from "../server/server.ts";
+import { MemoryStore } from "../store/memory-store.ts";
+import { openSqliteStore, type SqliteStore } from "../store/sqlite-store.ts";
+import { advertiseWildcards, localAddressToward } from "../transport/local-address.ts";
+import { NodeDns } from "../transport/node-dns.ts";
+import { SipResolver } from "../transport/resolve.ts";
+import { readUdpDrops } from "../transport/udp-drops.ts";
+import { UdpTransport } from "../transport/udp-transport.ts";
+import { makeDataDirectory } from "./data-directory.ts";
+import { readInstallSecret } from "./install-secret.ts";
+import type { Logger } from "./logger.ts";
+import { buildRegisterPolicy } from "./register-policy.ts";
+import { resumeOffset, SteadyClock } from "./steady-clock.ts";
+import { buildIsTrusted } from "./trusted-sources.ts";
+
+const CLOCK_CHECK_MS = 1000;
+const OFFSET_KEY = "timeline_offset_ms";
+/** How long the start waits for the main registrar's name, which only the advertised address needs. */
+const RESOLVE_LIMIT_MS = 3000;
+
+/** A running appliance. */
+export interface Appliance {
+  /** Drains and releases everything. Resolves to whether all work under way was finished. */
+  stop(): Promise<boolean>;
+}
+
+/** Starts the appliance. Rejects with an error of one line when something is in the way. */
+export async function serve(
+  settings: Settings,
+  { version, log }: { readonly version: string; readonly log: Logger },
+): Promise<Appliance> {
+  const startedMs = performance.now();
+  const metrics = new PrometheusMetrics({ version });
+  const opened: Array<() => Promise<unknown>> = [];
+  try {
+    // The store first: its lock keeps a second midreg from making a secret of its own meanwhile.
+    const { store, meta } = await openStore(settings, { log, metrics });
+    opened.push(async () => store.close());
+    const ids = new KeyedIds(readInstallSecret(settings.secret, settings.dataDir));
+    const clock = startClock(store, meta, log);
+    opened.push(async () => clock.stop());
+    const resolver = buildResolver(settings, { clock: clock.clock, ids, log });
+    const toward = await firstTarget(settings.upstream.uri, resolver);
+    const listeners = await advertiseWildcards(settings.listeners, toward, log);
+    const transport = new UdpTransport({ listeners }, { log, metrics });
+    const server = new Server(
+      {
+        registerPolicy: buildRegisterPolicy(settings),
+        upstreamUri: settings.upstream.uri,
+        upstreamTimeoutMs: settings.upstream.timeoutMs,
+        isTrustedUpstream: buildIsTrusted(settings.upstream.trusted),
+        upstreamLocalAddress: await localAddress(toward),
+        ownHosts: ownHosts(settings),
+        userAgent: `midreg/${version}`,
+      },
+      { clock: clock.clock, ids, store, transport, resolver, metrics, log },
+    );
+    // Health is there before the listeners and after them, so that a drain can be seen.
+    const admin = await startAdmin(settings, { server, store, metrics, log });
+    opened.push(async () => admin.stop());
+    await server.start();
+    opened.push(async () => server.drain());
+    watchDrops(metrics, transport);
+    const { bindings } = store.status();
+    const tookMs = Math.round(performance.now() - startedMs);
+    log.info(
+      {
+        version,
+        listeners: transport.listeners.map(({ id, sentBy }) => ({ id, advertised: sentBy })),
+        upstream: settings.upstream.uri,
+        mode: settings.registrar.mode,
+        absorb: settings.registrar.absorb,
+        admin: admin.place,
+        bindings,
+        tookMs,
+      },
+      "ready",
+    );
+    return { stop: async () => closeAll(opened) };
+  } catch (error) {
+    await closeAll(opened);
+    throw error;
+  }
+}
+
+interface Outside {
+  readonly log: Logger;
+  readonly metrics: PrometheusMetrics;
+}
+
+/** Values of the composition root's own that outlive the process; the memory store has none. */
+type Meta = Pick<SqliteStore, "readMeta" | "writeMeta"> | undefined;
+
+async function openStore(
+  { storage, dataDir, secret }: Settings,
+  outside: Outside,
+): Promise<{ readonly store: LocationStore; readonly meta: Meta }> {
+  if (storage.mode !== "memory" || secret === undefined) makeDataDirectory(dataDir);
+  if (storage.mode === "memory") return { store: new MemoryStore(), meta: undefined };
+  const store = await openSqliteStore(
+    {
+      path: join(dataDir, "midreg.db"),
+      durability: storage.durability,
+      migrationsDir: fileURLToPath(new URL("../../migrations", import.meta.url)),
+      worker: new URL("../store/sqlite-worker.js", import.meta.url),
+    },
+    outside,
+  );
+  return { store, meta: store };
+}
+
+/** Starts the steady timeline where the process before this one left it, and watches the wall clock. */
+function startClock(store: LocationStore, meta: Meta, log: Logger): RunningClock {
+  const isEmpty = store.status().bindings === 0 && store.status().deRegistrations === 0;
+  // With nothing stored there is nothing to stay in step with, and the timeline may start afresh.
+  const storedMs = isEmpty ? 0 : Number(meta?.readMeta(OFFSET_KEY) ?? 0);
+  const offsetMs = resumeOffset(storedMs, { lastMs: lastMoment(store), wallMs: Date.now() });
+  if (offsetMs !== storedMs) {
+    const setBackMs = Math.round(storedMs - offsetMs);
+    log.warn({ setBackMs }, "wall clock was set back while midreg was down; lifetimes go on");
+  }
+  const clock = new SteadyClock(offsetMs, {
+    wallMs: () => Date.now(),
+    monotonicMs: () => performance.now(),
+    uptimeMs: () => uptime() * 1000,
+  });
+  const keep = (): void => {
+    const ended = { committed: () => undefined, failed: () => undefined };
+    meta?.writeMeta(OFFSET_KEY, String(Math.round(clock.offsetMs)), ended);
+  };
+  keep();
+  const timer = setInterval(() => {
+    const steppedMs = clock.check();
+    if (steppedMs === 0) return;
+    log.warn({ steppedMs: Math.round(steppedMs) }, "wall clock was set; lifetimes are unaffected");
+    keep();
+  }, CLOCK_CHECK_MS);
+  const stop = (): void => {
+    clearInterval(timer);
+    clock.stop();
+  };
+  return { clock, stop };
+}
+
+/** The last moment the stored bindings know of. */
+function lastMoment(store: LocationStore): number {
+  let lastMs = Number.NEGATIVE_INFINITY;
+  for (const { bindings } of store.records()) {
+    for (const { updatedAtMs } of bindings) lastMs = Math.max(lastMs, updatedAtMs);
+  }
+  return lastMs;
+}
+
+interface RunningClock {
+  readonly clock: Clock;
+  stop(): void;
+}
+
+function buildResolver(
+  { listeners, dns }: Settings,
+  { clock, ids, log }: { readonly clock: Clock; readonly ids: KeyedIds; readonly log: Logger },
+): SipResolver {
+  const families = new Set(listeners.map(({ address }) => (address.includes(":") ? 6 : 4)));
+  return new SipResolver(
+    {
+      families: [...families],
+      protocols: ["udp"],
+      nowMs: () => clock.nowMs(),
+      fraction: () => ids.fraction(),
+      ttlMs: dns.cacheTtlSec * 1000,
+    },
+    { dns: new NodeDns(dns.servers.length === 0 ? {} : { servers: dns.servers }), log },
+  );
+}
+
+/** The main registrar's first address; undefined when it cannot be had soon. */
+async function firstTarget(uri: string, resolver: SipResolver): Promise<Target | undefined> {
+  return new Promise((resolve) => {
+    const limit = setTimeout(() => resolve(undefined), RESOLVE_LIMIT_MS);
+    resolver.resolve(uri, ([target]) => {
+      clearTimeout(limit);
+      resolve(target);
+    });
+  });
+}
+
+/** Where the way to the main registrar starts; undefined when there is none yet. */
+async function localAddress(toward: Target | undefined): Promise<string | undefined> {
+  if (toward === undefined) return undefined;
+  return localAddressToward(toward).catch(() => undefined);
+}
+
+/** Names and addresses of this machine, as far as a listener is bound to all of them. */
+function ownHosts({ listeners }: Settings): readonly string[] {
+  if (!listeners.some(({ address }) => address === "0.0.0.0" || address === "::")) return [];
+  const addresses = Object.values(networkInterfaces()).flatMap((entries) => entries ?? []);
+  return ["localhost", ...addresses.map(({ address }) => bracketAddress(address))];
+}
+
+interface AdminParts extends Outside {
+  readonly server: Server;
+  readonly store: LocationStore;
+}
+
+async function startAdmin(
+  { admin }: Settings,
+  { server, store, metrics, log }: AdminParts,
+): Promise<{ readonly place: string; stop(): Promise<void> }> {
+  if (admin === undefined) return { place: "off", stop: async () => undefined };
+  const listener = new AdminServer(admin, {
+    renderMetrics: async () => metrics.render(),
+    metricsContentType: metrics.contentType,
+    readiness: () => readinessOf(server, store),
+    log,
+  });
+  const { address, port } = await listener.start();
+  return {
+    place: `http://${bracketAddress(address)}:${port}`,
+    stop: async () => listener.stop(),
+  };
+}
+
+function readinessOf(server: Server, store: LocationStore): Readiness {
+  const { isWritable, problem } = store.status();
+  const { isUp, isResolved } = server.upstream;
+  const isServing = !server.isDraining;
+  return {
+    isReady: isServing && isWritable && isResolved,
+    checks: {
+      listeners: { isOk: isServing, detail: isServing ? "" : "draining" },
+      store: { isOk: isWritable, detail: problem },
+      upstream_name: { isOk: isResolved, detail: isResolved ? "" : "name not resolved" },
+      upstream: {
+        isOk: isUp,
+        isInformational: true,
+        detail: isUp ? "" : "the main registrar does not answer",
+      },
+    },
+  };
+}
+
+function watchDrops(metrics: PrometheusMetrics, transport: UdpTransport): void {
+  const help = "Datagrams the kernel dropped because the receive buffer was full.";
+  metrics.registerCounterReader("udp_drops_total", help, ["listener"], () =>
+    [...readUdpDrops(transport.listeners)].map(([listener, value]) => ({
+      labels: { listener },
+      value,
+    })),
+  );
+}
+
+/** Closes in the opposite order. True when the server had nothing left to do. */
+async function closeAll(opened: ReadonlyArray<() => Promise<unknown>>): Promise<boolean> {
+  let isClean = true;
+  for (const close of opened.toReversed()) {
+    // One after the other: the store may close only when nothing can be saved any more.
+    // oxlint-disable-next-line no-await-in-loop
+    if ((await close()) === false) isClean = false;
+  }
+  return isClean;
+}

@@ -1,0 +1,14 @@
+#!/usr/bin/env node
+import { runProgram } from "./cli/program.ts";
+
+process.exitCode = await runProgram({
+  argv: process.argv.slice(2),
+  env: process.env,
+  out: (text) => void process.stdout.write(text),
+  err: (text) => void process.stderr.write(text),
+  onceStopped: (stop) => {
+    for (const signal of ["SIGTERM", "SIGINT"]) process.once(signal, () => stop(signal));
+  },
+});
+// Everything has been closed in order; what is left, such as a name look-up under way, is not waited for.
+process.exit();

@@ -1,0 +1,115 @@
+import * as fc from "fast-check";
+import { describe, expect, test } from "vitest";
+import { type Command, parseCommandLine } from "../../src/cli/command-line.ts";
+
+const run = (flags: object, configFile?: string): object => ({ kind: "run", configFile, flags });
+
+test.each<[line: string, expected: object]>([
+  ["", run({})],
+  ["run", run({})],
+  ["--upstream sip:h:5060", run({ upstream: "sip:h:5060" })],
+  ["run --upstream sip:h", run({ upstream: "sip:h" })],
+  ["--upstream=sip:h", run({ upstream: "sip:h" })],
+  ["--listen udp:127.0.0.1:1", run({ listen: ["udp:127.0.0.1:1"] })],
+  [
+    "--listen udp:127.0.0.1:1 --listen udp:[::1]:2",
+    run({ listen: ["udp:127.0.0.1:1", "udp:[::1]:2"] }),
+  ],
+  ["--admin off", run({ admin: "off" })],
+  ["--data /x --mode contact", run({ data: "/x", mode: "contact" })],
+  ["--outgoing-expires 7200", run({ "outgoing-expires": "7200" })],
+  ["--absorb open --log-level debug", run({ absorb: "open", "log-level": "debug" })],
+  ["--config midreg.yaml", run({}, "midreg.yaml")],
+  ["run --config a.yaml --upstream sip:h", run({ upstream: "sip:h" }, "a.yaml")],
+  ["check --config a.yaml", { kind: "check", configFile: "a.yaml", flags: {} }],
+  ["check --mode ct", { kind: "check", configFile: undefined, flags: { mode: "ct" } }],
+  ["version", { kind: "version" }],
+  ["--version", { kind: "version" }],
+  ["-V", { kind: "version" }],
+])("midreg %s", (line, expected) => {
+  expect(parseCommandLine(line.split(" ").filter((word) => word !== ""))).toEqual(expected);
+});
+
+test.each<[line: string, reason: string]>([
+  ["chekc", "unknown command 'chekc' (Did you mean check?)"],
+  ["restart", "unknown command 'restart'"],
+  ["--upstrem sip:h", "unknown option '--upstrem' (Did you mean --upstream?)"],
+  [
+    "check --outgoing-expire 1",
+    "unknown option '--outgoing-expire' (Did you mean --outgoing-expires?)",
+  ],
+  ["--zzz", "unknown option '--zzz'"],
+  ["--upstream", "option '--upstream <URI>' argument missing"],
+  [
+    "--upstream sip:h check",
+    "unexpected argument: a command goes first, a value right after its flag",
+  ],
+  ["run x", "unexpected argument: a command goes first, a value right after its flag"],
+])("midreg %s is a usage error in one line", (line, reason) => {
+  expect(parseCommandLine(line.split(" "))).toEqual({
+    kind: "usage-error",
+    text: `midreg: ${reason}; see midreg --help\n`,
+    exitCode: 2,
+  });
+});
+
+/** The help that a command line asks for; empty when it asks for something else. */
+function helpOf(line: string): string {
+  const command = parseCommandLine(line.split(" "));
+  return command.kind === "help" ? command.text : "";
+}
+
+describe("help", () => {
+  test.each(["--help", "-h", "help"])("midreg %s shows the commands and every flag", (line) => {
+    const text = helpOf(line);
+    for (const name of ["run", "check", "version"]) expect(text).toContain(`\n  ${name}`);
+    const flags = [
+      "--config",
+      "--upstream",
+      "--listen",
+      "--admin",
+      "--data",
+      "--mode",
+      "--outgoing-expires",
+      "--absorb",
+      "--log-level",
+    ];
+    for (const flag of flags) expect(text).toContain(`\n  ${flag} `);
+  });
+
+  test.each(["run --help", "check -h", "help run", "--upstream sip:h --help"])(
+    "midreg %s shows the flags",
+    (line) => {
+      expect(helpOf(line)).toMatch(/^Usage: midreg (run|check) \[options\]\n[^]*--upstream <URI>/u);
+    },
+  );
+});
+
+test("whatever is typed, the answer is a command, and nothing is printed or ended", () => {
+  const word = fc.oneof(
+    fc.constantFrom(
+      "run",
+      "check",
+      "version",
+      "help",
+      "--upstream",
+      "--config",
+      "--listen",
+      "-",
+      "--",
+      "-x",
+      "--no-data",
+    ),
+    fc.string(),
+  );
+  const kinds: Command["kind"][] = ["run", "check", "version", "help", "usage-error"];
+  fc.assert(
+    fc.property(fc.array(word, { maxLength: 6 }), (argv) => {
+      const command = parseCommandLine(argv);
+      const line = command.kind === "usage-error" ? command.text : "midreg: fine\n";
+      expect(kinds).toContain(command.kind);
+      expect(line).toMatch(/^midreg: \P{Cc}+\n$/u);
+    }),
+    { numRuns: 300 },
+  );
+});

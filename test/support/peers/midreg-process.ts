@@ -1,0 +1,89 @@
+import { parseMetrics, total } from "./metrics.ts";
+import type { Stage, StageProcess } from "./stage.ts";
+import { until } from "./wait.ts";
+
+export interface MidregOptions {
+  readonly port: number;
+  readonly adminPort: number;
+  readonly upstreamPort: number;
+  readonly outgoingExpiresSec: number;
+}
+
+/** What midreg says about itself, added up since its start. */
+export interface MidregCounters {
+  readonly absorbed: number;
+  readonly forwarded: number;
+  readonly rejected: number;
+  readonly failed: number;
+  readonly contacts: number;
+}
+
+const MAIN = new URL("../../../dist/main.js", import.meta.url).pathname;
+const READY_WITHIN_MS = 10_000;
+const DRAINED_WITHIN_MS = 10_000;
+
+/** midreg as an operator runs it: a process of its own, seen only through its ports. */
+export class MidregProcess {
+  readonly #stage: Stage;
+  readonly #options: MidregOptions;
+  #process: StageProcess | undefined;
+
+  constructor(stage: Stage, options: MidregOptions) {
+    this.#stage = stage;
+    this.#options = options;
+  }
+
+  get metricsUrl(): string {
+    return `http://127.0.0.1:${this.#options.adminPort}/metrics`;
+  }
+
+  /** Starts it on the data it left behind, if any, and waits until it is ready. */
+  async start(): Promise<void> {
+    const { port, adminPort, upstreamPort, outgoingExpiresSec } = this.#options;
+    const started = this.#stage.spawn("midreg", process.execPath, [
+      MAIN,
+      `--upstream=sip:127.0.0.1:${upstreamPort}`,
+      `--listen=udp:127.0.0.1:${port}`,
+      `--admin=127.0.0.1:${adminPort}`,
+      `--data=${this.#stage.path("data")}`,
+      `--outgoing-expires=${outgoingExpiresSec}`,
+      "--absorb=proven",
+    ]);
+    this.#process = started;
+    await until("midreg is ready", READY_WITHIN_MS, async () => {
+      if (!started.isRunning) throw new Error(`midreg ended: ${String(await started.exited)}`);
+      return (await this.#isReady()) ? true : undefined;
+    });
+  }
+
+  /** Ends it as a crash does. */
+  async kill(): Promise<void> {
+    await this.#process?.end("SIGKILL", DRAINED_WITHIN_MS);
+  }
+
+  /** Asks it to drain; returns its exit code. */
+  async stop(): Promise<number | string | undefined> {
+    return this.#process?.end("SIGTERM", DRAINED_WITHIN_MS);
+  }
+
+  async counters(): Promise<MidregCounters> {
+    const samples = parseMetrics(await (await fetch(this.metricsUrl)).text());
+    const registers = (result: string): number =>
+      total(samples, "midreg_registers_total", { result });
+    return {
+      absorbed: registers("absorbed"),
+      forwarded: registers("forwarded"),
+      rejected: registers("rejected"),
+      failed: registers("error"),
+      contacts: total(samples, "midreg_usrloc_contacts"),
+    };
+  }
+
+  async #isReady(): Promise<boolean> {
+    try {
+      return (await fetch(new URL("/readyz", this.metricsUrl))).status === 200;
+    } catch {
+      return false;
+    }
+  }
+}
