@@ -1,0 +1,279 @@
+import { setTimeout as pause } from "node:timers/promises";
+import { Fleet } from "../support/peers/fleet.ts";
+import { freePorts } from "../support/peers/free-ports.ts";
+import { passwordOf, type RegistrarCounters } from "../support/peers/legacy-registrar.ts";
+import { MidregProcess } from "../support/peers/midreg-process.ts";
+import { Phone } from "../support/peers/phone.ts";
+import { Stage } from "../support/peers/stage.ts";
+import type { Terminal } from "../support/peers/terminal.ts";
+import { RegistrarChild } from "./registrar-child.ts";
+import { Report } from "./report.ts";
+
+export interface DemoOptions {
+  readonly phones: number;
+  readonly hasMidreg: boolean;
+}
+
+/** What takes part. */
+interface Cast {
+  readonly registrar: RegistrarChild;
+  /** Undefined when the phones talk to the registrar directly. */
+  readonly midreg: MidregProcess | undefined;
+  readonly fleet: Fleet;
+  readonly caller: Phone;
+}
+
+const DOMAIN = "demo.test";
+const PHONE_EXPIRES_SEC = 60;
+const OUTGOING_EXPIRES_SEC = 3600;
+const REGISTRAR_SERVICE_MS = 4;
+// A little slower than the registrar can take two REGISTERs of each phone: one is challenged.
+const REGISTER_GAP_MS = 2.5 * REGISTRAR_SERVICE_MS;
+const REFRESH_EVERY_MS = 500;
+const STORM_HALF_MS = 5000;
+const CALL_STEP_MS = 5000;
+const PROGRESS_EVERY_MS = 100;
+const DEMO_LIMIT_MS = 60_000;
+
+/** One performance, from an empty directory to the table at the end. */
+export class Demo {
+  readonly #terminal: Terminal;
+  readonly #options: DemoOptions;
+  readonly #report: Report;
+  readonly #stage = new Stage("midreg-demo");
+  readonly #startMs = performance.now();
+  #progress: NodeJS.Timeout | undefined;
+
+  constructor(terminal: Terminal, options: DemoOptions) {
+    this.#terminal = terminal;
+    this.#options = options;
+    this.#report = new Report(terminal);
+  }
+
+  /** Plays all acts. Returns whether every check held. */
+  async run(): Promise<boolean> {
+    const limit = setTimeout(() => {
+      this.#report.check("the demo ends in time", false, `still running after ${DEMO_LIMIT_MS} ms`);
+      this.#giveUp();
+      process.exit(1);
+    }, DEMO_LIMIT_MS);
+    await this.#try("everybody is there", async () => {
+      await this.#play(await this.#raise());
+    });
+    clearTimeout(limit);
+    if (!this.#report.isGood) this.#giveUp();
+    return this.#report.isGood;
+  }
+
+  async #raise(): Promise<Cast> {
+    const { phones, hasMidreg } = this.#options;
+    const ports = await freePorts(phones + 4);
+    const [registrarPort = 0, port = 0, adminPort = 0, callerPort = 0, ...phonePorts] = ports;
+    const registrar = new RegistrarChild(this.#stage, {
+      port: registrarPort,
+      domain: DOMAIN,
+      requiresDigest: true,
+      serviceMs: REGISTRAR_SERVICE_MS,
+      isRecordRouting: true,
+    });
+    await registrar.counters();
+    const midreg = hasMidreg
+      ? new MidregProcess(this.#stage, {
+          port,
+          adminPort,
+          upstreamPort: registrarPort,
+          outgoingExpiresSec: OUTGOING_EXPIRES_SEC,
+        })
+      : undefined;
+    await midreg?.start();
+    const common = { domain: DOMAIN, expiresSec: PHONE_EXPIRES_SEC };
+    const outboundPort = hasMidreg ? port : registrarPort;
+    const fleet = new Fleet({ ...common, outboundPort, ports: phonePorts, passwordOf });
+    const caller = new Phone({
+      ...common,
+      user: "caller",
+      outboundPort: registrarPort,
+      port: callerPort,
+      password: passwordOf("caller"),
+      onError: (error) => {
+        this.#report.check("the caller's stack is content", false, error.message);
+      },
+    });
+    this.#introduce(registrarPort, outboundPort, midreg);
+    return { registrar, midreg, fleet, caller };
+  }
+
+  async #play(cast: Cast): Promise<void> {
+    const { hasMidreg } = this.#options;
+    await this.#act("registration", "every phone registers; the registrar asks for passwords", () =>
+      this.#registration(cast),
+    );
+    const pace = `every phone refreshes about ${1000 / REFRESH_EVERY_MS} times a second`;
+    await this.#act("storm", hasMidreg ? `${pace}; midreg crashes` : pace, () => this.#storm(cast));
+    const way = hasMidreg ? "the registrar and midreg" : "the registrar";
+    await this.#act("call", `somebody calls a phone by way of ${way}`, () => this.#call(cast));
+    await this.#act("end", "everybody goes home", () => this.#end(cast));
+    this.#report.print((performance.now() - this.#startMs) / 1000);
+  }
+
+  async #act(name: string, text: string, work: () => Promise<void>): Promise<void> {
+    this.#terminal.line();
+    this.#terminal.line(`${this.#terminal.bold(name)}  ${text}`);
+    await this.#try(`the ${name} goes as planned`, work);
+    clearInterval(this.#progress);
+  }
+
+  async #try(name: string, work: () => Promise<void>): Promise<void> {
+    try {
+      await work();
+    } catch (error) {
+      this.#report.check(name, false, error instanceof Error ? error.message : String(error));
+    }
+  }
+
+  async #registration({ fleet, registrar, midreg }: Cast): Promise<void> {
+    this.#watch("registering", fleet, registrar);
+    await fleet.register(this.#options.phones * REGISTER_GAP_MS);
+    const heard = await registrar.counters();
+    this.#report.phase("first registration", fleet, heard);
+    const { phones } = this.#options;
+    this.#report.check(
+      `${phones} phones registered`,
+      fleet.failed === 0,
+      fleet.failures.join("; "),
+    );
+    const isBound = heard.contacts === phones;
+    this.#report.check(
+      "the registrar knows them all",
+      isBound,
+      `it has ${heard.contacts} contacts`,
+    );
+    if (midreg === undefined) return;
+    const { contacts } = await midreg.counters();
+    this.#report.check("midreg knows them all", contacts === phones, `it has ${contacts} contacts`);
+  }
+
+  async #storm(cast: Cast): Promise<void> {
+    const { fleet, registrar, midreg } = cast;
+    this.#watch("storm", fleet, registrar);
+    const failedBefore = fleet.failed;
+    const storm = fleet.storm(REFRESH_EVERY_MS);
+    await pause(STORM_HALF_MS);
+    const crash = midreg === undefined ? undefined : await this.#crash(midreg, cast);
+    await pause(STORM_HALF_MS);
+    fleet.calm();
+    await storm;
+    const heard = await registrar.counters();
+    this.#report.phase("refresh storm", fleet, heard);
+    const failed = fleet.failed - failedBefore;
+    this.#report.check("every refresh was answered 200", failed === 0, fleet.failures.join("; "));
+    if (crash !== undefined && midreg !== undefined)
+      this.#report.restart(crash, heard, await midreg.counters());
+  }
+
+  async #crash(
+    midreg: MidregProcess,
+    { fleet, registrar }: Cast,
+  ): Promise<Parameters<Report["restart"]>[0]> {
+    const before = await midreg.counters();
+    const killedAtMs = performance.now();
+    await midreg.kill();
+    const unanswered = fleet.inFlight;
+    const heard: RegistrarCounters = await registrar.counters();
+    this.#terminal.line("  kill -9 midreg, then start it again on the data it left");
+    await midreg.start();
+    const readyAtMs = performance.now();
+    const { contacts } = await midreg.counters();
+    return {
+      contactsBefore: before.contacts,
+      contactsAfter: contacts,
+      downMs: readyAtMs - killedAtMs,
+      killedAtMs,
+      readyAtMs,
+      unanswered,
+      heard,
+    };
+  }
+
+  async #call({ fleet, caller }: Cast): Promise<void> {
+    const phone = fleet.phones[Math.floor(fleet.phones.length / 2)];
+    if (phone === undefined) return;
+    const startMs = performance.now();
+    const incoming = phone.nextCall();
+    const outgoing = caller.call(phone.user);
+    await outgoing.ringing.within(CALL_STEP_MS, "the phone rings");
+    const received = await incoming;
+    received.answer();
+    await received.acknowledged.within(CALL_STEP_MS, "the phone gets the ACK");
+    const status = await outgoing.status();
+    const answeredMs = performance.now() - startMs;
+    const hangUpStatus = await outgoing.hangUp();
+    await received.ended.within(CALL_STEP_MS, "the phone gets the BYE");
+    const isGood = status === 200 && hangUpStatus === 200;
+    const hops = `${received.hops} hops`;
+    this.#report.call(
+      `${phone.user} rang and answered after ${answeredMs.toFixed(0)} ms over ${hops}, caller hung up`,
+    );
+    this.#report.check("the call went through", isGood, `INVITE ${status}, BYE ${hangUpStatus}`);
+  }
+
+  async #end({ fleet, registrar, midreg, caller }: Cast): Promise<void> {
+    const { errors } = registrar;
+    this.#report.check("the registrar's stack is content", errors.length === 0, errors.join("; "));
+    if (midreg !== undefined) {
+      const code = await midreg.stop();
+      this.#report.check(
+        "midreg drains on SIGTERM and exits 0",
+        code === 0,
+        `exit ${String(code)}`,
+      );
+    }
+    fleet.close();
+    caller.close();
+  }
+
+  #introduce(registrarPort: number, outboundPort: number, midreg: MidregProcess | undefined): void {
+    const { phones } = this.#options;
+    const chain = midreg === undefined ? "" : `   midreg 127.0.0.1:${outboundPort}   →`;
+    this.#terminal.line(
+      this.#terminal.bold(midreg === undefined ? "A registrar without midreg" : "midreg demo"),
+    );
+    this.#terminal.line(`  ${phones} phones   →${chain}   registrar 127.0.0.1:${registrarPort}`);
+    this.#terminal.line(
+      `  phones ask for ${PHONE_EXPIRES_SEC} s; the registrar needs ${REGISTRAR_SERVICE_MS} ms for each REGISTER`,
+    );
+    if (midreg !== undefined)
+      this.#terminal.line(
+        `  meanwhile: watch -n1 "curl -s ${midreg.metricsUrl} | grep ^midreg_registers_total"`,
+      );
+  }
+
+  #watch(name: string, fleet: Fleet, registrar: RegistrarChild): void {
+    const startMs = performance.now();
+    let isAsking = false;
+    this.#progress = setInterval(() => {
+      if (isAsking) return;
+      isAsking = true;
+      const show = (heard: RegistrarCounters): void => {
+        isAsking = false;
+        const seconds = ((performance.now() - startMs) / 1000).toFixed(1);
+        const spared = 1 - heard.registers / Math.max(1, fleet.registers);
+        this.#terminal.status(
+          `  ${name} ${seconds} s   phones sent ${fleet.registers}   registrar heard ${heard.registers}` +
+            `   spared ${Math.max(0, 100 * spared).toFixed(0)} %   waiting ${fleet.inFlight.size}   failed ${fleet.failed}`,
+        );
+      };
+      // A registrar that does not answer is noticed, and reported, by the act itself.
+      registrar.counters().then(show, () => undefined);
+    }, PROGRESS_EVERY_MS);
+  }
+
+  #giveUp(): void {
+    this.#stage.keep();
+    for (const one of this.#stage.latest.values()) {
+      this.#terminal.line(`\n--- the last lines of ${one.logPath}`);
+      this.#terminal.line(one.tail());
+    }
+    this.#terminal.line(`\nlogs and data are kept in ${this.#stage.directory}`);
+  }
+}
