@@ -1,0 +1,101 @@
+import { execFile } from "node:child_process";
+import { readFileSync, writeFileSync } from "node:fs";
+import { promisify } from "node:util";
+import type { Stage, StageProcess } from "../support/peers/stage.ts";
+import { until } from "../support/peers/wait.ts";
+
+/** Kamailio's own counters, added up since its start; requests, not retransmissions. */
+export interface KamailioCounters {
+  readonly registers: number;
+  readonly challenged: number;
+  readonly accepted: number;
+  readonly contacts: number;
+  /** INVITEs whose caller has proven who it is. */
+  readonly invites: number;
+}
+
+/** A contact as Kamailio keeps it. */
+export interface KamailioBinding {
+  readonly contact: string;
+  readonly callId: string;
+  readonly cseq: number;
+}
+
+const BINDING = /Address: (?<contact>\S+)\s[^}]*?Call-ID: (?<callId>\S+)\s+CSeq: (?<cseq>\d+)/gu;
+const TEMPLATE = new URL("./kamailio.cfg", import.meta.url);
+const START_MS = 10_000;
+const COMMAND_MS = 5000;
+const run = promisify(execFile);
+
+/** Kamailio as main registrar of sip.test. Passwords are "pw-" and the user. */
+export class Kamailio {
+  readonly port: number;
+  readonly #control: string;
+  readonly #process: StageProcess;
+
+  private constructor(port: number, control: string, running: StageProcess) {
+    this.port = port;
+    this.#control = control;
+    this.#process = running;
+  }
+
+  static async start(stage: Stage, port: number): Promise<Kamailio> {
+    const control = stage.path("kamailio.sock");
+    const config = readFileSync(TEMPLATE, "utf8")
+      .replaceAll("%PORT%", String(port))
+      .replaceAll("%CONTROL%", control);
+    writeFileSync(stage.path("kamailio.cfg"), config);
+    // In the foreground, with 512 MB for transactions: enough to hear a storm without midreg.
+    const args = [
+      "-DD",
+      "-E",
+      "-m",
+      "512",
+      "-f",
+      stage.path("kamailio.cfg"),
+      "-w",
+      stage.directory,
+    ];
+    const running = stage.spawn("kamailio", "kamailio", args);
+    const started = new Kamailio(port, control, running);
+    await until("Kamailio answers", START_MS, async () => {
+      if (!running.isRunning) throw new Error(`Kamailio ended: ${await running.exited}`);
+      return started.#command("core.uptime").catch(() => undefined);
+    });
+    return started;
+  }
+
+  async counters(): Promise<KamailioCounters> {
+    const text = await this.#command("stats.get_statistics", "script:", "registrar:", "usrloc:");
+    const value = (name: string): number =>
+      Number(new RegExp(`^${name} = (\\d+)$`, "mu").exec(text)?.[1] ?? Number.NaN);
+    return {
+      registers: value("script:registers"),
+      challenged: value("script:challenged_registers"),
+      accepted: value("registrar:accepted_regs"),
+      contacts: value("usrloc:location_contacts"),
+      invites: value("script:invites"),
+    };
+  }
+
+  /** What is bound to a user; nothing when it is unknown. */
+  async bindingsOf(user: string): Promise<KamailioBinding[]> {
+    const record = await this.#command("ul.lookup", "location", user).catch(() => "");
+    return [...record.matchAll(BINDING)].map((match) => ({
+      contact: match.groups?.["contact"] ?? "",
+      callId: match.groups?.["callId"] ?? "",
+      cseq: Number(match.groups?.["cseq"]),
+    }));
+  }
+
+  async stop(): Promise<number | string> {
+    return this.#process.end("SIGTERM", COMMAND_MS);
+  }
+
+  async #command(...words: string[]): Promise<string> {
+    const { stdout } = await run("kamcmd", ["-s", `unix:${this.#control}`, ...words], {
+      timeout: COMMAND_MS,
+    });
+    return stdout;
+  }
+}

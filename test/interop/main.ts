@@ -1,0 +1,30 @@
+/**
+ * The interop suite: Kamailio as main registrar, midreg in front of it, and sipp, baresip and sipsak as
+ * phones. Wants the Debian packages that .ci/run installs.
+ *
+ *   npm run interop
+ *   npm run interop -- --without-midreg   the same phones on Kamailio itself: shows whose fault a failure is
+ */
+import { parseArgs } from "node:util";
+import { Stage } from "../support/peers/stage.ts";
+import { Terminal } from "../support/peers/terminal.ts";
+import { callSteps } from "./call-steps.ts";
+import { sippSteps } from "./sipp-steps.ts";
+import { sipsakSteps } from "./sipsak-steps.ts";
+import { Suite } from "./suite.ts";
+import { World } from "./world.ts";
+
+const { values } = parseArgs({
+  options: { "without-midreg": { type: "boolean", default: false } },
+});
+const stage = new Stage("midreg-interop");
+const suite = new Suite(stage, new Terminal(5000));
+const world = new World(stage, !values["without-midreg"]);
+await suite.run([
+  ...world.startSteps(),
+  ...sippSteps(world),
+  ...callSteps(world),
+  ...sipsakSteps(world),
+  ...world.stopSteps(),
+]);
+process.exit(suite.conclude() ? 0 : 1);

@@ -1,0 +1,90 @@
+import { existsSync, readFileSync, writeFileSync } from "node:fs";
+import type { Stage } from "../support/peers/stage.ts";
+import { type ScenarioOptions, sippScenario } from "./sipp-scenario.ts";
+
+export interface SippOptions extends ScenarioOptions {
+  readonly name: string;
+  /** Users are called after it: u0, u1, … */
+  readonly userPrefix: string;
+  readonly phones: number;
+  readonly phonesPerSec: number;
+  /** All phones on this port, or each on a port of its own. */
+  readonly port: number | "each";
+  readonly targetPort: number;
+  readonly limitSec: number;
+}
+
+/** How a run ended, by sipp's own statistics. */
+export interface SippResult {
+  readonly exitCode: number | string;
+  readonly created: number;
+  readonly successful: number;
+  readonly failed: number;
+  /** Messages that no scenario step expected, inside and outside of calls. */
+  readonly unexpected: number;
+  readonly retransmissions: number;
+  /** How its error log begins; empty without errors. */
+  readonly complaint: string;
+}
+
+const COMPLAINT_LENGTH = 1500;
+
+/** Runs sipp as many phones. */
+export async function runSipp(stage: Stage, options: SippOptions): Promise<SippResult> {
+  const { name, userPrefix, phones, phonesPerSec, port, targetPort, limitSec } = options;
+  const users = Array.from({ length: phones }, (_, index) => {
+    const user = `${userPrefix}${index}`;
+    return `${user};[authentication username=${user} password=pw-${user}]`;
+  });
+  const scenarioPath = stage.path(`${name}.xml`);
+  const usersPath = stage.path(`${name}-users.csv`);
+  const statisticsPath = stage.path(`${name}-statistics.csv`);
+  const errorsPath = stage.path(`${name}-errors.log`);
+  writeFileSync(scenarioPath, sippScenario(options));
+  writeFileSync(usersPath, `SEQUENTIAL\n${users.join("\n")}\n`);
+  const running = stage.spawn(name, "sipp", [
+    ...flags({
+      sf: scenarioPath,
+      inf: usersPath,
+      i: "127.0.0.1",
+      m: phones,
+      l: phones,
+      r: phonesPerSec,
+      buff_size: 4_194_304,
+      timeout: `${limitSec}s`,
+      stf: statisticsPath,
+      fd: 1,
+      error_file: errorsPath,
+      ...(port === "each" ? { t: "un", max_socket: 2 * phones } : { p: port }),
+    }),
+    "-timeout_error",
+    "-trace_stat",
+    "-trace_err",
+    "-nostdin",
+    `127.0.0.1:${targetPort}`,
+  ]);
+  const exitCode = await running.exitWithin((limitSec + 10) * 1000);
+  const complaint = existsSync(errorsPath)
+    ? readFileSync(errorsPath, "latin1").slice(0, COMPLAINT_LENGTH)
+    : "";
+  return { exitCode, ...readStatistics(readFileSync(statisticsPath, "latin1")), complaint };
+}
+
+/** Reads the last row of sipp's statistics file; "(C)" columns are cumulative. */
+function readStatistics(csv: string): Omit<SippResult, "exitCode" | "complaint"> {
+  const rows = csv.trim().split("\n");
+  const names = (rows[0] ?? "").split(";");
+  const cells = (rows.at(-1) ?? "").split(";");
+  const value = (name: string): number => Number(cells[names.indexOf(name)] ?? Number.NaN);
+  return {
+    created: value("TotalCallCreated"),
+    successful: value("SuccessfulCall(C)"),
+    failed: value("FailedCall(C)"),
+    unexpected: value("FailedUnexpectedMessage(C)") + value("OutOfCallMsgs(C)"),
+    retransmissions: value("Retransmissions(C)"),
+  };
+}
+
+function flags(values: Readonly<Record<string, string | number>>): string[] {
+  return Object.entries(values).flatMap(([name, value]) => [`-${name}`, String(value)]);
+}
