@@ -1,0 +1,386 @@
+import { randomBytes } from "node:crypto";
+import { setTimeout as sleep } from "node:timers/promises";
+import { type Exit, RealProcess } from "../support/real-process.ts";
+import { Child } from "./child.ts";
+import type { Fleet, Phase, PhaseResult } from "./load-generator.ts";
+import {
+  type Memory,
+  readMachineTime,
+  readOpenFilesLimit,
+  readProcessorTime,
+  settleMemory,
+} from "./measure.ts";
+import type { Span } from "./profile.ts";
+
+const DOMAIN = "bench.example.com";
+/** Long enough that no binding expires during a run; midreg registers for 3600 s upstream. */
+const EXPIRES_SEC = 600;
+const MIDREG_FLAGS = ["--outgoing-expires", "3600", "--absorb", "proven"];
+/** Files that the generator needs besides its sockets. */
+const SPARE_FILES = 256;
+/** Devices asked after the restart, at either end of the fleet. */
+const SAMPLE = 1_000;
+/** Quiet after the closed loop in which work put off until later shows. */
+const AFTERMATH_MS = 2_000;
+const RESTART_TIMEOUT_MS = 60_000;
+
+export interface Sizes {
+  readonly aors: number;
+  /** Registered in the end, for memory and restart; 0 leaves that part out. */
+  readonly manyAors: number;
+  /** Length of the closed and of the open loop. */
+  readonly seconds: number;
+  readonly warmUpSeconds: number;
+  readonly echoSeconds: number;
+  /** Longest time for each set of first registrations. */
+  readonly registerSeconds: number;
+  readonly settleMs: number;
+  /** Quiet after registering until the second reading of memory: RFC 3261 timer J has then fired. */
+  readonly quietMs: number;
+  readonly window: number;
+  readonly sources: number;
+}
+
+export interface ScenarioOptions {
+  readonly sizes: Sizes;
+  readonly entry?: string;
+  /** Where midreg leaves CPU profiles, if it shall. */
+  readonly profileDir?: string;
+  readonly log: (line: string) => void;
+}
+
+/** A phase and what the processes used in it. */
+export interface Measured extends PhaseResult {
+  /** Processor time of the server for each request, all threads, microseconds. */
+  readonly cpuUs: number;
+  /** The part of it that its main thread used. */
+  readonly mainThreadCpuUs: number;
+  /** REGISTERs that the main registrar received. */
+  readonly forwarded: number;
+  readonly registrarCpuUs: number;
+  /** Cores kept busy by processes that have no part in this. */
+  readonly othersCores: number;
+  readonly stolenCores: number;
+}
+
+interface MemoryReading extends Memory {
+  readonly when: string;
+  readonly bindings: number;
+  /** Growth since before the first binding, for each binding. */
+  readonly rssBytesPerBinding: number;
+}
+
+interface Restart {
+  readonly bindings: number;
+  readonly stopMs: number;
+  readonly exit: Exit;
+  readonly readyMs: number;
+  /** Refreshes from both ends of the fleet right after. */
+  readonly refresh: Measured;
+}
+
+export interface ScenarioResult {
+  readonly startMs: number;
+  readonly emptyMemory: Memory;
+  readonly echoBefore: Measured;
+  readonly first: Measured;
+  readonly refreshClosed: Measured;
+  /** Processor time in the two quiet seconds after the closed loop, per request of that loop. */
+  readonly aftermathCpuUs: number;
+  readonly refreshOpen: Measured;
+  readonly echoAfter: Measured;
+  readonly echoOpen: Measured;
+  readonly firstMany?: Measured;
+  readonly restart?: Restart;
+  readonly memory: readonly MemoryReading[];
+  readonly spans: readonly Span[];
+  /** What went wrong, a sentence each; the figures are worthless when this is not empty. */
+  readonly failures: readonly string[];
+}
+
+/** A server with the generator that loads it. */
+interface Stage {
+  readonly generator: Child;
+  readonly serverPid: () => number;
+}
+
+/** Runs all phases, one after the other, and ends every process it has started. */
+export async function runScenario(options: ScenarioOptions): Promise<ScenarioResult> {
+  const scenario = new Scenario(options);
+  try {
+    return await scenario.run();
+  } catch (error) {
+    throw new Error(`the run broke off; midreg said last:\n${scenario.output}`, { cause: error });
+  } finally {
+    await scenario.end();
+  }
+}
+
+class Scenario {
+  readonly #options: ScenarioOptions;
+  readonly #echo = new Child(new URL("./echo.ts", import.meta.url));
+  readonly #registrar = new Child(new URL("./fake-registrar.ts", import.meta.url));
+  readonly #echoStage: Stage = {
+    generator: new Child(new URL("./generator.ts", import.meta.url)),
+    serverPid: () => this.#echo.pid,
+  };
+  readonly #midregStage: Stage = {
+    generator: new Child(new URL("./generator.ts", import.meta.url)),
+    serverPid: () => this.#midreg?.pid ?? 0,
+  };
+  readonly #spans: Span[] = [];
+  readonly #failures: string[] = [];
+  #midreg: RealProcess | undefined;
+  #emptyMemory: Memory = { rssBytes: 0, anonymousBytes: 0 };
+  #bindings = 0;
+  readonly #memory: MemoryReading[] = [];
+
+  constructor(options: ScenarioOptions) {
+    this.#options = options;
+  }
+
+  async run(): Promise<ScenarioResult> {
+    const { sizes } = this.#options;
+    await this.#openFleet(this.#echoStage, await this.#echo.call<number>("start", 0), sizes.aors);
+    await this.#echoClosed("echo, warm-up", 1);
+    const echoBefore = await this.#echoClosed("echo, closed loop", sizes.echoSeconds);
+
+    const midreg = await this.#prepareMidreg();
+    const startMs = await midreg.start();
+    this.#emptyMemory = await settleMemory(midreg.pid, sizes.settleMs);
+    const first = await this.#register("first registrations", 0, sizes.aors);
+    await this.#readMemoryTwice(midreg);
+
+    await this.#refresh("refresh, warm-up", sizes.warmUpSeconds);
+    const refreshClosed = await this.#refresh("refresh, closed loop", sizes.seconds);
+    const aftermathCpuUs = await this.#aftermath(midreg, refreshClosed.completed);
+    const rate = refreshClosed.perSecond / 2;
+    const refreshOpen = await this.#refresh("refresh, open loop", sizes.seconds, rate);
+    await this.#readMemory(midreg, "after the refreshes");
+
+    const echoAfter = await this.#echoClosed("echo, closed loop again", sizes.echoSeconds);
+    const echoOpen = await this.#echoClosed("echo, open loop", sizes.echoSeconds, rate);
+    const many = sizes.manyAors > sizes.aors ? await this.#many(midreg) : {};
+    await midreg.stop();
+    return {
+      startMs,
+      emptyMemory: this.#emptyMemory,
+      echoBefore,
+      first,
+      refreshClosed,
+      aftermathCpuUs,
+      refreshOpen,
+      echoAfter,
+      echoOpen,
+      ...many,
+      memory: this.#memory,
+      spans: this.#spans,
+      failures: this.#failures,
+    };
+  }
+
+  /** What midreg has printed. */
+  get output(): string {
+    return this.#midreg?.output ?? "";
+  }
+
+  async end(): Promise<void> {
+    await this.#midreg?.dispose();
+    const children = [this.#echo, this.#registrar, this.#echoStage.generator];
+    await Promise.all([...children, this.#midregStage.generator].map((child) => child.end()));
+  }
+
+  async #openFleet({ generator }: Stage, targetPort: number, devices: number): Promise<void> {
+    const room = Math.max(1, readOpenFilesLimit() - SPARE_FILES);
+    await generator.call("open", {
+      targetPort,
+      devices,
+      sources: Math.min(this.#options.sizes.sources, room),
+      domain: DOMAIN,
+      runId: randomBytes(6).toString("hex"),
+      expiresSec: EXPIRES_SEC,
+    } satisfies Fleet);
+  }
+
+  async #prepareMidreg(): Promise<RealProcess> {
+    const { entry, profileDir, sizes } = this.#options;
+    const port = await this.#registrar.call<number>("start", 0);
+    this.#midreg = await RealProcess.prepare({
+      upstream: `sip:127.0.0.1:${port}`,
+      args: MIDREG_FLAGS,
+      ...(entry === undefined ? {} : { entry }),
+      nodeArgs:
+        profileDir === undefined
+          ? []
+          : ["--cpu-prof", `--cpu-prof-dir=${profileDir}`, "--cpu-prof-interval=500"],
+    });
+    const devices = Math.max(sizes.aors, sizes.manyAors);
+    await this.#openFleet(this.#midregStage, this.#midreg.sipPort, devices);
+    return this.#midreg;
+  }
+
+  async #echoClosed(name: string, seconds: number, rate?: number): Promise<Measured> {
+    const { aors, window } = this.#options.sizes;
+    const phase = { first: 0, end: aors, isOnce: false, seconds, window, verifyEvery: 1 };
+    const measured = await this.#measure(name, this.#echoStage, withRate(phase, rate));
+    this.#expect(name, measured.lost === 0, `${measured.lost} of ${measured.sent} requests lost`);
+    return measured;
+  }
+
+  async #register(name: string, first: number, end: number): Promise<Measured> {
+    const { registerSeconds: seconds, window } = this.#options.sizes;
+    const phase = { first, end, isOnce: true, seconds, window, verifyEvery: 1 };
+    const measured = await this.#measureRegisters(name, phase);
+    const wanted = end - first;
+    const accepted = measured.statuses["200"] ?? 0;
+    this.#bindings += accepted;
+    if (accepted < wanted) this.#options.log(`only ${accepted} of ${wanted} in ${seconds} s`);
+    return measured;
+  }
+
+  async #refresh(name: string, seconds: number, rate?: number): Promise<Measured> {
+    const { window } = this.#options.sizes;
+    const phase = {
+      first: 0,
+      end: this.#bindings,
+      isOnce: false,
+      seconds,
+      window,
+      verifyEvery: 16,
+    };
+    const measured = await this.#measureRegisters(name, withRate(phase, rate));
+    this.#expectAbsorbed(name, measured);
+    return measured;
+  }
+
+  async #measureRegisters(name: string, phase: Phase): Promise<Measured> {
+    const measured = await this.#measure(name, this.#midregStage, phase);
+    const { completed, lost, contactMissing, statuses, gaveUp } = measured;
+    const refused = completed - (statuses["200"] ?? 0);
+    if (gaveUp) throw new Error(`${name}: no answers for 10 seconds`);
+    this.#expect(name, lost === 0, `${lost} requests lost`);
+    this.#expect(name, refused === 0, `${refused} answers that are no 200`);
+    this.#expect(name, contactMissing === 0, `${contactMissing} 200s without the own contact`);
+    return measured;
+  }
+
+  async #many(midreg: RealProcess) {
+    const { manyAors } = this.#options.sizes;
+    const name = "more first registrations";
+    const firstMany = await this.#register(name, this.#bindings, manyAors);
+    await this.#readMemoryTwice(midreg);
+    const restart = await this.#restart(midreg);
+    return { firstMany, restart };
+  }
+
+  async #restart(midreg: RealProcess): Promise<Restart> {
+    const { window } = this.#options.sizes;
+    const stoppingAtMs = performance.now();
+    const exit = await midreg.stop(RESTART_TIMEOUT_MS);
+    const stopMs = performance.now() - stoppingAtMs;
+    this.#expect("stop", exit.code === 0, `ended with ${JSON.stringify(exit)}`);
+    const fromUs = nowUs();
+    const readyMs = await midreg.start(RESTART_TIMEOUT_MS);
+    this.#spans.push({ name: "restart", fromUs, toUs: nowUs() });
+    this.#options.log(
+      `restart: stopped in ${Math.round(stopMs)} ms, ready in ${Math.round(readyMs)} ms`,
+    );
+    // Phones register in order, so these are the ones that have, even if time ran out.
+    const end = this.#bindings;
+    const sample = Math.min(SAMPLE, end);
+    const once = { isOnce: true, seconds: 10, window, verifyEvery: 1 };
+    const name = "refresh after restart";
+    const oldest = await this.#measureRegisters(name, { ...once, first: 0, end: sample });
+    this.#expectAbsorbed(name, oldest);
+    const youngest = { ...once, first: end - sample, end };
+    const refresh = await this.#measureRegisters(name, youngest);
+    this.#expectAbsorbed(name, refresh);
+    await this.#readMemory(midreg, "after the restart");
+    return { bindings: end, stopMs, exit, readyMs, refresh };
+  }
+
+  async #aftermath(midreg: RealProcess, requests: number): Promise<number> {
+    const before = readProcessorTime(midreg.pid);
+    await sleep(AFTERMATH_MS);
+    const after = readProcessorTime(midreg.pid);
+    return (after.totalUs - before.totalUs) / Math.max(1, requests);
+  }
+
+  async #readMemoryTwice(midreg: RealProcess): Promise<void> {
+    const { quietMs } = this.#options.sizes;
+    await this.#readMemory(midreg, "after registering");
+    if (quietMs === 0) return;
+    await sleep(quietMs);
+    await this.#readMemory(midreg, `${quietMs / 1_000} s later`);
+  }
+
+  async #readMemory({ pid }: RealProcess, when: string): Promise<void> {
+    const memory = await settleMemory(pid, this.#options.sizes.settleMs);
+    const growth = memory.rssBytes - this.#emptyMemory.rssBytes;
+    const bindings = this.#bindings;
+    const rssBytesPerBinding = growth / Math.max(1, bindings);
+    const size = Math.round(rssBytesPerBinding);
+    this.#options.log(`memory ${when}: ${size} bytes for each of ${bindings}`);
+    this.#memory.push({ ...memory, when, bindings, rssBytesPerBinding });
+  }
+
+  async #measure(name: string, stage: Stage, phase: Phase): Promise<Measured> {
+    const pid = stage.serverPid();
+    const usage = async () => ({
+      fromUs: nowUs(),
+      machine: readMachineTime(),
+      server: readProcessorTime(pid),
+      registrar: readProcessorTime(this.#registrar.pid).totalUs,
+      registers: (await this.#registrar.call<{ registers: number }>("counts")).registers,
+    });
+    const before = await usage();
+    const result = await stage.generator.call<PhaseResult>("run", phase);
+    const after = await usage();
+    const wallUs = after.fromUs - before.fromUs;
+    const requests = Math.max(1, result.completed);
+    const serverUs = after.server.totalUs - before.server.totalUs;
+    const registrarUs = after.registrar - before.registrar;
+    const ownUs = serverUs + registrarUs + result.generatorCpuUs * requests;
+    const busyUs = after.machine.busyUs - before.machine.busyUs;
+    const measured: Measured = {
+      ...result,
+      cpuUs: serverUs / requests,
+      mainThreadCpuUs: (after.server.mainThreadUs - before.server.mainThreadUs) / requests,
+      forwarded: after.registers - before.registers,
+      registrarCpuUs: registrarUs / requests,
+      othersCores: Math.max(0, busyUs - ownUs) / wallUs,
+      stolenCores: (after.machine.stolenUs - before.machine.stolenUs) / wallUs,
+    };
+    if (stage === this.#midregStage) {
+      this.#spans.push({ name, fromUs: before.fromUs, toUs: after.fromUs });
+    }
+    this.#options.log(describe(name, measured));
+    return measured;
+  }
+
+  #expectAbsorbed(name: string, { forwarded, completed }: Measured): void {
+    this.#expect(name, forwarded === 0, `${forwarded} of ${completed} refreshes were forwarded`);
+  }
+
+  #expect(name: string, isTrue: boolean, otherwise: string): void {
+    if (!isTrue) this.#failures.push(`${name}: ${otherwise}`);
+  }
+}
+
+function withRate(phase: Phase, rate: number | undefined): Phase {
+  return rate === undefined ? phase : { ...phase, rate };
+}
+
+/** The monotonic clock that the profiler uses. */
+function nowUs(): number {
+  return Number(process.hrtime.bigint() / 1_000n);
+}
+
+function describe(name: string, measured: Measured): string {
+  const { completed, perSecond, cpuUs, latencyUs, retransmissions, othersCores } = measured;
+  return [
+    `${name}: ${completed} requests, ${Math.round(perSecond)}/s, ${cpuUs.toFixed(1)} us CPU each`,
+    `p50 ${latencyUs.p50}, p99 ${latencyUs.p99}, p99.9 ${latencyUs.p999}, max ${latencyUs.max} us`,
+    `${retransmissions} retransmitted, others kept ${othersCores.toFixed(2)} cores busy`,
+  ].join("; ");
+}
