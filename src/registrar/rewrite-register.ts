@@ -97,8 +97,12 @@ function newCtid({ ids, ask, record }: RegisterInput, uri: string): string {
   const isTaken = (ctid: string): boolean =>
     record?.bindings.some((binding) => binding.ctid === ctid) === true;
   let device = uri;
-  while (isTaken(ids.ctid(ask.aor, device))) device += "\0";
-  return ids.ctid(ask.aor, device);
+  let ctid = ids.ctid(ask.aor, device);
+  while (isTaken(ctid)) {
+    device += "\0";
+    ctid = ids.ctid(ask.aor, device);
+  }
+  return ctid;
 }
 
 /** The Contact URI under which the main registrar knows a device: midreg's address and the ctid. */

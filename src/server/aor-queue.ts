@@ -1,4 +1,5 @@
 import { MAX_WAITING, MAX_WAITING_BYTES, MAX_WAITING_PER_AOR } from "./limits.ts";
+import { SlotMap } from "./slot-map.ts";
 
 /** Something that wants an address-of-record for itself. It must call `leave` when it is done. */
 export interface AorTask {
@@ -16,7 +17,7 @@ export interface AorTask {
  */
 export class AorQueue {
   /** The task that has the address-of-record, and those that want it next. */
-  readonly #running = new Map<string, AorTask>();
+  readonly #running = new SlotMap<AorTask>();
   readonly #waiting = new Map<string, AorTask[]>();
   #waitingCount = 0;
   #waitingBytes = 0;

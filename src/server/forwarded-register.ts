@@ -109,10 +109,14 @@ export class ForwardedRegisterRun implements AttemptUser {
     const nowMs = clock.nowMs();
     inFlight.n -= 1;
     tallies.upstream.observe((nowMs - this.#sentAtMs) / 1000);
+    const { request, ask, forward, record, arrival } = this.#run;
     const answer = decideRegisterAnswer({
-      ...this.#run,
+      request,
+      ask,
+      forward,
+      record,
       response,
-      source: flowOf(this.#run.arrival),
+      source: flowOf(arrival),
       sentAtMs: Math.floor(this.#sentAtMs),
       nowMs: Math.floor(nowMs),
       policy: options.registerPolicy,

@@ -2,7 +2,6 @@ import type { Listener, Receiver } from "../ports.ts";
 import { buildResponse } from "../sip/build-response.ts";
 import type { SipRequest } from "../sip/message.ts";
 import { type MalformedRequest, parseMessage } from "../sip/parse-message.ts";
-import { stampRequest } from "../sip/stamp-request.ts";
 import { AorQueue } from "./aor-queue.ts";
 import { type Arrival, sendResponse } from "./arrival.ts";
 import { CountingTransport } from "./counting-transport.ts";
@@ -156,10 +155,9 @@ export class Server implements Receiver {
   /** A stateless error, but an ACK never gets anything (RFC 3261 section 17.1.1.3). */
   #answerError({ method, error, head }: Omit<MalformedRequest, "kind">, arrival: Arrival): void {
     if (method === "ACK" || !this.#context.errors.allows(arrival.address, arrival.atMs)) return;
-    const stamped = stampRequest(head, arrival.address, arrival.port);
     const toTag = this.#modules.ids.tag();
-    const text = buildResponse(stamped, error.status, error.reason, { toTag });
-    sendResponse(this.#modules.transport, arrival, stamped, text);
+    const text = buildResponse(head, error.status, error.reason, { toTag });
+    sendResponse(this.#modules.transport, arrival, head, text);
   }
 }
 

@@ -21,14 +21,15 @@ import {
   MAX_TRANSACTION_BYTES,
 } from "./limits.ts";
 import { ServerTransaction } from "./server-transaction.ts";
+import { SlotMap } from "./slot-map.ts";
 import type { TimerQueue } from "./timer-queue.ts";
 
 import type { TransactionModules } from "./transaction-modules.ts";
 
 /** The live transactions, by key. */
 export class Transactions {
-  readonly #servers = new Map<string, ServerTransaction>();
-  readonly #clients = new Map<string, ClientTransaction>();
+  readonly #servers = new SlotMap<ServerTransaction>();
+  readonly #clients = new SlotMap<ClientTransaction>();
   readonly #modules: TransactionModules;
   /** Those of REGISTERs, oldest first. */
   readonly #registers = new Set<ServerTransaction>();

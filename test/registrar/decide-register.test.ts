@@ -1,7 +1,6 @@
 import { describe, expect, test } from "vitest";
 import type { Binding } from "../../src/location/binding.ts";
 import { decideRegister } from "../../src/registrar/decide-register.ts";
-import { stampRequest } from "../../src/sip/stamp-request.ts";
 import { headerLine, headerLines, message, requestOf } from "../support/messages.ts";
 import {
   AOR,
@@ -145,11 +144,8 @@ describe("an absorbed refresh", () => {
 
   test("stamps the Via with where it came from", () => {
     const input = buildInput({ bindings: known });
-    const request = stampRequest(
-      requestOf(input.request.text.replace("branch", "rport;branch")),
-      "203.0.113.1",
-      1234,
-    );
+    const text = input.request.text.replace("branch", "rport;branch");
+    const request = requestOf(text, "203.0.113.1", 1234);
     const decision = decideRegister({ ...input, request });
     expect(decision).toMatchObject({
       answer: expect.stringContaining(";rport=1234;branch=z9hG4bK-phone;received=203.0.113.1\r\n"),

@@ -6,9 +6,9 @@ export function message(...lines: string[]): string {
   return `${lines.join("\r\n")}\r\n\r\n`;
 }
 
-/** Parses a request that must be good. */
-export function requestOf(text: string): SipRequest {
-  const parsed = parseMessage(text);
+/** Parses a request that must be good, and stamps it if it is told where it came from. */
+export function requestOf(text: string, address = "", port = 0): SipRequest {
+  const parsed = parseMessage(text, address, port);
   if (parsed.kind !== "request") throw new Error(`Not a request: ${JSON.stringify(parsed)}`);
   return parsed;
 }
