@@ -14,6 +14,7 @@ export function buildRegisterPolicy({ registrar, upstream }: Settings): Register
   return {
     ...registrar,
     aor: registrar,
+    attr: "",
     upstreamHost: uri === undefined ? "" : `${uri.host}${port}`,
     maxCallIdLength: MAX_CALL_ID_LENGTH,
     maxPathLength: MAX_PATH_LENGTH,

@@ -12,6 +12,7 @@ import { milliseconds, seconds } from "./duration.ts";
 import { choice, leaf, onOrOff, Refusal, wholeNumber } from "./leaf.ts";
 import {
   hasParam,
+  parseAtEscape,
   parseContactIdParam,
   parseContactParamName,
   parseDefaultQ,
@@ -81,11 +82,17 @@ const midRegistrar = z
   .strictObject({
     mode: choice(
       {
-        values: ["contact"],
-        aliases: { contact_throttling: "contact", ct: "contact", 1: "contact" },
-        unavailable: ["mirror", "aor", "aor_throttling", "0", "2"],
+        values: ["mirror", "contact", "aor"],
+        aliases: {
+          0: "mirror",
+          contact_throttling: "contact",
+          ct: "contact",
+          1: "contact",
+          aor_throttling: "aor",
+          2: "aor",
+        },
       },
-      "What is registered upstream: each contact for itself (contact throttling).",
+      "What is registered upstream: every REGISTER, each contact for itself, or one contact per user.",
     ).prefault("contact"),
     contact_id_insertion: choice(
       {
@@ -97,6 +104,9 @@ const midRegistrar = z
     contact_id_param: leaf(parseContactIdParam, {
       description: "Name of the URI parameter that carries the contact identifier.",
     }).prefault("ctid"),
+    at_escape_str: leaf(parseAtEscape, {
+      description: 'Stands for "@" in the user part of the contact that AoR throttling registers.',
+    }).prefault("%40"),
     outgoing_expires: seconds(1, MAX_SECONDS, "Lifetime asked of the main registrar.").prefault(
       "3600",
     ),
@@ -305,6 +315,7 @@ function toRegistrar(given: z.output<typeof midRegistrar>) {
     mode: given.mode,
     contactIdInsertion: given.contact_id_insertion,
     contactIdParam: given.contact_id_param,
+    atEscapeStr: given.at_escape_str,
     outgoingExpiresSec: given.outgoing_expires,
     minExpiresSec,
     defaultExpiresSec: Math.min(Math.max(given.default_expires, minExpiresSec), highest),

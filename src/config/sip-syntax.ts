@@ -49,6 +49,19 @@ export function parseContactIdParam(text: string): string | Refusal {
   return isTaken ? new Refusal(rule, "that parameter already means something in SIP") : text;
 }
 
+/** Characters of a user part (RFC 3261 section 25.1) or escapes, so that the contact stays a URI. */
+const USER_TEXT = /^(?:[A-Za-z0-9\-_.!~*'()&=+$,;?/]|%[0-9A-Fa-f]{2})+$/u;
+const MAX_AT_ESCAPE_LENGTH = 16;
+
+/** What stands for "@" in the user part of a contact sent upstream. */
+export function parseAtEscape(text: string): string | Refusal {
+  return USER_TEXT.test(text) && text.length <= MAX_AT_ESCAPE_LENGTH
+    ? text
+    : new Refusal(
+        "must be one to 16 characters that a SIP user part may hold, or escapes: %40, ___",
+      );
+}
+
 /** URI parameters for every contact sent upstream, with a semicolon before each; may be empty. */
 export function parseExtraContactParams(text: string): string | Refusal {
   const params = text === "" || text.startsWith(";") ? text : `;${text}`;

@@ -40,6 +40,7 @@ function grantedSec(registrar: Settings["registrar"], askedSec: number): number 
 }
 
 function throttling({ registrar }: Settings): string[] {
+  if (registrar.mode === "mirror") return [];
   const { outgoingExpiresSec, defaultExpiresSec, maxExpiresSec, upstreamMarginSec } = registrar;
   const longestSec = maxExpiresSec === 0 ? Number.POSITIVE_INFINITY : maxExpiresSec;
   const limitSec = outgoingExpiresSec - upstreamMarginSec;

@@ -134,8 +134,8 @@ function routeNew(input: ProxyInput, uri: Uri, own: number): ProxyDecision {
     return refuse("unsupported-scheme");
   }
   if (input.sender === "device") return relayToUpstream(input, uri, own);
-  const ctid = input.isOwnHost(uri.host, uri.port) ? input.ctidOf(input.request.uri) : undefined;
-  const binding = ctid === undefined ? undefined : input.bindingOf(ctid);
+  const isOurs = input.isOwnHost(uri.host, uri.port);
+  const binding = isOurs ? input.targetOf(input.request.uri) : undefined;
   if (binding !== undefined) return relayToDevice(input, binding, own);
   return refuse(input.request.toTag === "" ? "unknown-contact" : "no-dialog");
 }

@@ -20,6 +20,11 @@ export interface ProxyInput {
   readonly mac: (text: string) => string;
   /** The contact identifier in a URI of ours; undefined when there is none. */
   readonly ctidOf: (uri: string) => string | undefined;
+  /**
+   * The binding that the main registrar means by a URI of ours: by contact identifier, or the best one of
+   * an address-of-record whose devices share a contact. Undefined when there is none, or it has expired.
+   */
+  readonly targetOf: (uri: string) => Binding | undefined;
   /** The binding with a contact identifier, unless it has expired. */
   readonly bindingOf: (ctid: string) => Binding | undefined;
 }

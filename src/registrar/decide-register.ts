@@ -6,12 +6,12 @@ import { HEADER } from "../sip/header-name.ts";
 import { secondsHeader } from "../sip/header-values.ts";
 import { hasHeader } from "../sip/message.ts";
 import { type ForwardReason, type JudgedContact, judgeContact } from "./judge-contact.ts";
-import { userAgentOf } from "./read-register.ts";
+import { methodsOf, userAgentOf } from "./read-register.ts";
 import { contactLine, pathLine } from "./register-answer.ts";
 import type { RegisterInput } from "./register-input.ts";
-import { buildForward, type ForwardedRegister } from "./rewrite-register.ts";
+import { buildForward, type ForwardedRegister, isShared } from "./rewrite-register.ts";
 
-type AbsorbReason = "refresh" | "retransmission" | "fetch";
+type AbsorbReason = "refresh" | "retransmission" | "fetch" | "removal";
 type RejectReason = "old-cseq" | "too-many-contacts" | "too-many-hops";
 
 export type RegisterDecision =
@@ -48,7 +48,7 @@ export function decideRegister(input: RegisterInput): RegisterDecision {
   }
   if (hasHeader(request, HEADER.require)) return forward(input, "require", judged);
   if (judged.length === 0) return decideFetch(input);
-  const reason = forwardReason(judged);
+  const reason = forwardReason(input, judged);
   if (reason !== undefined) return forward(input, reason, judged);
   return absorb(input, judged, judged[0]?.binding);
 }
@@ -78,13 +78,19 @@ function decideStar(input: RegisterInput): RegisterDecision {
 }
 
 /** The first reason among the contacts: one that has to be forwarded takes the whole request along. */
-function forwardReason(judged: readonly JudgedContact[]): ForwardReason | undefined {
+function forwardReason(
+  input: RegisterInput,
+  judged: readonly JudgedContact[],
+): ForwardReason | undefined {
+  let hasRemoval = false;
   for (const { verdict } of judged) {
-    if (verdict !== "refresh" && verdict !== "retransmission" && verdict !== "old-cseq") {
+    if (verdict === "proven-removal") hasRemoval = true;
+    else if (verdict !== "refresh" && verdict !== "retransmission" && verdict !== "old-cseq") {
       return verdict;
     }
   }
-  return undefined;
+  // The last device takes the shared registration with it.
+  return hasRemoval && !isShared(input, judged) ? "removal" : undefined;
 }
 
 /** Whether the address-of-record would hold more bindings than it may, were the request accepted. */
@@ -104,7 +110,10 @@ function isOverLimit(input: RegisterInput, judged: readonly JudgedContact[]): bo
 
 function decideFetch(input: RegisterInput): RegisterDecision {
   const own = senderBinding(input);
-  if (own === undefined && input.policy.absorb === "proven") return forward(input, "fetch", []);
+  const { absorb: proof, mode } = input.policy;
+  if (mode === "mirror" || (own === undefined && proof === "proven")) {
+    return forward(input, "fetch", []);
+  }
   return absorb(input, [], own);
 }
 
@@ -127,8 +136,10 @@ function absorb(
 ): RegisterDecision {
   const touch: Touch[] = [];
   const put: Binding[] = [];
+  const remove: string[] = [];
   for (const contact of judged) {
     const { verdict, binding } = contact;
+    if (verdict === "proven-removal" && binding !== undefined) remove.push(binding.ctid);
     if (verdict === "refresh" && binding !== undefined) {
       // A proven refresh moves four numbers; an unproven one may have moved anything.
       const moved =
@@ -137,13 +148,14 @@ function absorb(
       else put.push(moved);
     }
   }
-  const answer = answer200(input, { touch, put }, own);
-  if (touch.length + put.length === 0) {
+  const answer = answer200(input, { touch, put, remove }, own);
+  const refreshes = touch.length + put.length;
+  if (refreshes + remove.length === 0) {
     const reason = judged.length === 0 ? "fetch" : "retransmission";
     return { kind: "absorb", reason, change: undefined, answer };
   }
-  const change = buildChange(input.ask.aor, { touch, put });
-  return { kind: "absorb", reason: "refresh", change, answer };
+  const change = buildChange(input.ask.aor, { touch, put, remove });
+  return { kind: "absorb", reason: refreshes === 0 ? "removal" : "refresh", change, answer };
 }
 
 function buildTouch(
@@ -171,6 +183,8 @@ function moveBinding(
     source,
     path: ask.path,
     userAgent: userAgentOf(request),
+    methods: methodsOf(request),
+    attr: input.policy.attr,
   };
   return isChanged(moved, binding) ? moved : undefined;
 }
@@ -182,22 +196,26 @@ function isChanged(a: Binding, b: Binding): boolean {
     a.callId !== b.callId ||
     a.source !== b.source ||
     a.path !== b.path ||
-    a.userAgent !== b.userAgent
+    a.userAgent !== b.userAgent ||
+    a.methods !== b.methods ||
+    a.attr !== b.attr
   );
 }
 
-interface Refreshes {
+interface Absorbed {
   readonly touch: readonly Touch[];
   readonly put: readonly Binding[];
+  readonly remove: readonly string[];
 }
 
 /** The 200 that lists the bindings as they will be once the refreshes are made. */
 function answer200(
   input: RegisterInput,
-  { touch, put }: Refreshes,
+  { touch, put, remove }: Absorbed,
   own: Binding | undefined,
 ): string {
-  const listed = validBindings(withPut(input.record, put), input.nowMs);
+  const valid = validBindings(withPut(input.record, put), input.nowMs);
+  const listed = remove.length === 0 ? valid : valid.filter(({ ctid }) => !remove.includes(ctid));
   // Headers of the main registrar's own 200 that phones need again, such as Service-Route.
   const replay = own?.replay ?? "";
   const contacts = contactLine(listed, input.nowMs, touch);

@@ -16,9 +16,18 @@ export function askedLifetime(
   headerExpires: number | undefined,
   policy: RegisterPolicy,
 ): number {
+  const seconds = requestedLifetime(contactExpires, headerExpires, policy);
+  return seconds === 0 ? 0 : clampLifetime(seconds, policy);
+}
+
+/** The same before it is clamped. */
+export function requestedLifetime(
+  contactExpires: number | undefined,
+  headerExpires: number | undefined,
+  policy: RegisterPolicy,
+): number {
   const asked = contactExpires ?? headerExpires ?? policy.defaultExpiresSec;
-  const number = Number.isNaN(asked) ? policy.defaultExpiresSec : asked;
-  return number === 0 ? 0 : clampLifetime(number, policy);
+  return Number.isNaN(asked) ? policy.defaultExpiresSec : asked;
 }
 
 /** Raises and lowers a lifetime to the configured bounds; a bound of 0 is none. */

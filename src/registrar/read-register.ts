@@ -7,7 +7,7 @@ import { hasHeader, headerValue, headerValues, type SipRequest } from "../sip/me
 import { paramValue, withoutParams } from "../sip/params.ts";
 import { badRequest, type SipError } from "../sip/sip-error.ts";
 import { parseUri, type Uri } from "../sip/uri.ts";
-import { askedLifetime } from "./lifetimes.ts";
+import { askedLifetime, requestedLifetime } from "./lifetimes.ts";
 import type { RegisterPolicy } from "./register-policy.ts";
 
 /** One contact of a REGISTER as it will be stored if it is accepted. */
@@ -18,6 +18,8 @@ export interface AskedContact {
   readonly q: number | undefined;
   /** Clamped; 0 asks for removal. */
   readonly lifetimeSec: number;
+  /** What was asked for, not clamped: what mirror mode passes on. */
+  readonly requestedSec: number;
 }
 
 /** What a REGISTER asks for, checked against every limit before anything is looked up. */
@@ -76,6 +78,7 @@ function readContacts(
       params: keptParams(contact.params),
       q: contact.q ?? policy.defaultQ,
       lifetimeSec: askedLifetime(contact.expires, expires, policy),
+      requestedSec: requestedLifetime(contact.expires, expires, policy),
     };
   }
   return asked;
@@ -113,6 +116,16 @@ const MAX_USER_AGENT_LENGTH = 255;
 /** The User-Agent of a request as it is stored. */
 export function userAgentOf(request: SipRequest): string {
   return (headerValue(request, HEADER.userAgent) ?? "").slice(0, MAX_USER_AGENT_LENGTH);
+}
+
+/** Allow headers name every method there is, and phones list a dozen. */
+const MAX_METHODS_LENGTH = 255;
+
+/** The methods a device allows, as they are stored; empty when it does not say (RFC 3261 section 20.5). */
+export function methodsOf(request: SipRequest): string {
+  if (!hasHeader(request, HEADER.allow)) return "";
+  const methods = tokensOf(request, HEADER.allow).join(",").toUpperCase();
+  return methods.length > MAX_METHODS_LENGTH ? "" : methods;
 }
 
 function readPath(request: SipRequest, policy: RegisterPolicy): string | SipError {

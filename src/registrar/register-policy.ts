@@ -1,8 +1,14 @@
 import type { AorPolicy } from "../location/address-of-record.ts";
+import type { Mode } from "../location/binding.ts";
 
 /** How REGISTERs are decided. Durations are in seconds; names follow OpenSIPS' parameters. */
 export interface RegisterPolicy {
   readonly aor: AorPolicy;
+  readonly mode: Mode;
+  /** Stands for "@" in the user part of the contact that AoR throttling registers. */
+  readonly atEscapeStr: string;
+  /** Kept with every binding, for whoever routes calls to it; empty for nothing. */
+  readonly attr: string;
   /** Whether an absorbed REGISTER must be proven to come from the registered device (auth.absorb). */
   readonly absorb: "proven" | "open";
   readonly contactIdInsertion: "ct-param" | "ct-username";

@@ -86,6 +86,7 @@ export class ForwardedRegisterRun implements AttemptUser {
     for (const ctid of affected) identities.trust(ctid);
     if (change !== undefined) {
       for (const ctid of change.remove) identities.delete(ctid);
+      outbox.forget(change.dequeue);
       sweep.watch(change);
       outbox.owe(change.enqueue);
     }
@@ -135,8 +136,9 @@ export class ForwardedRegisterRun implements AttemptUser {
   /** The next REGISTER of this registration goes on from here, since the store does not know. */
   #keepIdentity(event: IdentityEvent): void {
     const { identities, ids } = this.#context;
-    const { identity, affected, isProven } = this.#run.forward;
-    identities.set(identityAfter(identity, event, ids.callId()));
+    const { identity, affected, isProven, mode } = this.#run.forward;
+    // A mirrored registration goes on under the phone's own name and numbers.
+    if (mode !== "mirror") identities.set(identityAfter(identity, event, ids.callId()));
     if (!castsDoubt(event, isProven)) return;
     for (const ctid of affected) identities.doubt(ctid);
   }

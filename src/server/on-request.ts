@@ -1,6 +1,10 @@
+import type { Binding } from "../location/binding.ts";
+import { validBindings } from "../location/match-contact.ts";
+import type { LocationStore } from "../ports.ts";
 import { decideRequest } from "../proxy/decide-request.ts";
 import type { ProxyDecision, Sender } from "../proxy/proxy-input.ts";
 import { ctidOf } from "../registrar/rewrite-register.ts";
+import { aorOfUri } from "../registrar/shared-contact.ts";
 import { buildResponse } from "../sip/build-response.ts";
 import type { SipRequest } from "../sip/message.ts";
 import { type Arrival, flowOf, sendResponse } from "./arrival.ts";
@@ -73,12 +77,31 @@ function decide(request: SipRequest, arrival: Arrival, context: RequestContext):
     isOwnHost,
     mac: (text) => ids.mac(text),
     ctidOf: (uri) => ctidOf(uri, policy),
-    bindingOf: (ctid) => {
-      const binding = store.lookupCtid(ctid)?.binding;
-      // A binding whose time is up is gone, whether or not it has been swept (spec row T15).
-      return binding !== undefined && binding.expiresAtMs > nowMs ? binding : undefined;
+    targetOf: (uri) => {
+      const ctid = ctidOf(uri, policy);
+      const binding = ctid === undefined ? undefined : validBinding(store, ctid, nowMs);
+      return binding ?? sharedTarget(store, aorOfUri(uri, policy), nowMs);
     },
+    bindingOf: (ctid) => validBinding(store, ctid, nowMs),
   });
+}
+
+/** A binding whose time is up is gone, whether or not it has been swept (spec row T15). */
+function validBinding(store: LocationStore, ctid: string, nowMs: number): Binding | undefined {
+  const binding = store.lookupCtid(ctid)?.binding;
+  return binding !== undefined && binding.expiresAtMs > nowMs ? binding : undefined;
+}
+
+/** Of the devices that share a contact upstream the most preferred, and of those the one heard last. */
+function sharedTarget(
+  store: LocationStore,
+  aor: string | undefined,
+  nowMs: number,
+): Binding | undefined {
+  const record = aor === undefined ? undefined : store.lookup(aor);
+  const valid = validBindings(record, nowMs).filter(({ mode }) => mode === "aor");
+  const best = valid.filter(({ q }) => q === valid[0]?.q);
+  return best.toSorted((a, b) => b.updatedAtMs - a.updatedAtMs)[0];
 }
 
 function senderOf(arrival: Arrival, source: string, context: RequestContext): Sender {

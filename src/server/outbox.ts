@@ -75,6 +75,11 @@ export class Outbox implements TimerOwner {
     this.owe(owed);
   }
 
+  /** Registrations have been made again: what could not be stored of their end is settled too. */
+  forget(ctids: readonly string[]): void {
+    for (const ctid of ctids) this.#undo.delete(ctid);
+  }
+
   stop(): void {
     this.#isStopped = true;
   }

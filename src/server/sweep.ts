@@ -87,6 +87,7 @@ export class Sweep implements TimerOwner {
         this.#expired.n += change.remove.length;
         log.debug({ aor, expired: change.remove.length }, "bindings expired");
         for (const ctid of change.remove) this.#modules.identities.delete(ctid);
+        for (const { ctid } of change.enqueue) this.#modules.identities.delete(ctid);
         this.#modules.outbox.owe(change.enqueue);
         this.#finish(aor);
       },

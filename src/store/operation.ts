@@ -2,7 +2,7 @@
  * The stored form of changes: rows in the order of the table columns, and the operations the journal
  * keeps. What is read back is checked here and nowhere else.
  */
-import type { Binding, DeRegistration, UpstreamRegistration } from "../location/binding.ts";
+import type { Binding, DeRegistration, Mode, UpstreamRegistration } from "../location/binding.ts";
 import type { AorChange } from "../location/change.ts";
 import { UnreadableContent } from "./store-error.ts";
 
@@ -26,13 +26,16 @@ export type BindingRow = readonly [
   upstreamRequestUri: string,
   upstreamFrom: string,
   upstreamTo: string,
+  mode: string,
+  methods: string,
+  attr: string,
   cseq: number,
   expiresAtMs: number,
   updatedAtMs: number,
 ];
 
 /** How many values of a BindingRow belong to the table `binding`. */
-export const BINDING_COLUMNS = 18;
+export const BINDING_COLUMNS = 21;
 
 /** Columns of `deregistration`. */
 export type OutboxRow = readonly [
@@ -67,7 +70,7 @@ export type Operation =
 
 /** One letter for each value: text, integer, or "?" for an integer that may be null. */
 const SHAPES: Readonly<Record<string, string>> = {
-  put: "itttt?ttttttiittttiii",
+  put: "itttt?ttttttiitttttttiii",
   touch: "itiii",
   remove: "it",
   enqueue: "ttiitiitttt",
@@ -99,6 +102,12 @@ export function isRow(values: unknown): values is readonly unknown[] {
 
 export function isBindingRow(values: unknown): values is BindingRow {
   return fits(values, "put");
+}
+
+/** Throws UnreadableContent. */
+export function readMode(text: string): Mode {
+  if (text === "contact" || text === "aor" || text === "mirror") return text;
+  throw new UnreadableContent("a binding has an unknown mode");
 }
 
 export function isOutboxRow(values: unknown): values is OutboxRow {
@@ -190,6 +199,9 @@ function buildBindingRow(id: number, aor: string, binding: Binding): BindingRow 
     upstream.requestUri,
     upstream.from,
     upstream.to,
+    binding.mode,
+    binding.methods,
+    binding.attr,
     binding.cseq,
     binding.expiresAtMs,
     binding.updatedAtMs,

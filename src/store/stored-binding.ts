@@ -1,6 +1,6 @@
-import type { Binding, UpstreamRegistration } from "../location/binding.ts";
+import type { Binding, Mode, UpstreamRegistration } from "../location/binding.ts";
 import type { Interner } from "./interner.ts";
-import type { BindingRow } from "./operation.ts";
+import { type BindingRow, readMode } from "./operation.ts";
 
 /**
  * A binding as the working copy keeps it. Its own properties are exactly those of Binding, so that a
@@ -20,6 +20,9 @@ export class StoredBinding implements Binding {
   readonly path: string;
   readonly userAgent: string;
   readonly replay: string;
+  readonly mode: Mode;
+  readonly methods: string;
+  readonly attr: string;
   readonly upstream: UpstreamRegistration;
   readonly #aor: string;
   readonly #rowId: number;
@@ -31,13 +34,16 @@ export class StoredBinding implements Binding {
     this.params = interner.intern(row[4]);
     this.q = row[5] ?? undefined;
     this.callId = row[6];
-    this.cseq = row[18];
-    this.expiresAtMs = row[19];
-    this.updatedAtMs = row[20];
+    this.cseq = row[21];
+    this.expiresAtMs = row[22];
+    this.updatedAtMs = row[23];
     this.source = row[7];
     this.path = interner.intern(row[8]);
     this.userAgent = interner.intern(row[9]);
     this.replay = interner.intern(row[10]);
+    this.mode = readMode(row[18]);
+    this.methods = interner.intern(row[19]);
+    this.attr = interner.intern(row[20]);
     this.upstream = {
       callId: row[11],
       cseq: row[12],

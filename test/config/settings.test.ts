@@ -19,6 +19,7 @@ describe("with nothing but an upstream, every setting has its default", () => {
       logLevel: "info",
       registrar: {
         mode: "contact",
+        atEscapeStr: "%40",
         contactIdInsertion: "ct-param",
         contactIdParam: "ctid",
         outgoingExpiresSec: 3600,
@@ -126,6 +127,9 @@ describe("values that are accepted", () => {
     ["mid_registrar.mode", "contact_throttling", registrar({ mode: "contact" })],
     ["mid_registrar.mode", "ct", registrar({ mode: "contact" })],
     ["mid_registrar.mode", "1", registrar({ mode: "contact" })],
+    ["mid_registrar.mode", "0", registrar({ mode: "mirror" })],
+    ["mid_registrar.mode", "aor_throttling", registrar({ mode: "aor" })],
+    ["mid_registrar.at_escape_str", "___", registrar({ atEscapeStr: "___" })],
     [
       "mid_registrar.contact_id_insertion",
       "ct_username",

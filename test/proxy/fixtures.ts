@@ -64,6 +64,7 @@ export function buildInput(parts: InputParts = {}): ProxyInput {
     isOwnHost: (host, port) => own.includes(`${host}:${port ?? 5060}`),
     mac: (text) => IDS.mac(text),
     ctidOf: (uri) => ctidOf(uri, POLICY),
+    targetOf: (uri) => bindings.find(({ ctid }) => ctid === ctidOf(uri, POLICY)),
     bindingOf: (ctid) => bindings.find((binding) => binding.ctid === ctid),
   };
 }

@@ -71,6 +71,9 @@ export function buildBinding({ upstream, ...parts }: BindingParts = {}): Binding
     path: "",
     userAgent: "",
     replay: "",
+    mode: "contact",
+    methods: "",
+    attr: "",
     upstream: {
       callId: "upstream-call-id",
       cseq: 7,
