@@ -8,7 +8,13 @@ import { withoutParams } from "../sip/params.ts";
 import { splitList } from "../sip/split-list.ts";
 import { parseUri, serializeUri, type Uri } from "../sip/uri.ts";
 import { buildDialogToken, type DialogToken, openDialogToken } from "./dialog-token.ts";
-import type { NextHop, ProxyDecision, ProxyInput, RefusalReason } from "./proxy-input.ts";
+import type {
+  NextHop,
+  ProxyDecision,
+  ProxyInput,
+  RefusalReason,
+  RelayBranch,
+} from "./proxy-input.ts";
 
 const REFUSALS: Readonly<Record<RefusalReason, readonly [number, string]>> = {
   stranger: [403, "Forbidden"],
@@ -118,13 +124,18 @@ function routeInDialog(
       uri: nextRoute.uri,
       flow: isToDevice ? flow : undefined,
     };
-    return { kind: "relay", direction: isToDevice ? "to-device" : "to-upstream", text, nextHop };
+    return relay(isToDevice ? "to-device" : "to-upstream", [{ text, nextHop }]);
   }
-  if (isToDevice) {
-    return { kind: "relay", direction: "to-device", text, nextHop: { kind: "flow", flow } };
-  }
+  if (isToDevice) return relay("to-device", [{ text, nextHop: { kind: "flow", flow } }]);
   const nextHop: NextHop = { kind: "uri", uri: input.request.uri, flow: undefined };
-  return { kind: "relay", direction: "to-upstream", text, nextHop };
+  return relay("to-upstream", [{ text, nextHop }]);
+}
+
+function relay(
+  direction: "to-device" | "to-upstream",
+  branches: readonly RelayBranch[],
+): ProxyDecision {
+  return { kind: "relay", direction, branches };
 }
 
 /** Routes a request that is not inside a dialog known by a token of ours. */
@@ -135,8 +146,13 @@ function routeNew(input: ProxyInput, uri: Uri, own: number): ProxyDecision {
   }
   if (input.sender === "device") return relayToUpstream(input, uri, own);
   const isOurs = input.isOwnHost(uri.host, uri.port);
-  const binding = isOurs ? input.targetOf(input.request.uri) : undefined;
-  if (binding !== undefined) return relayToDevice(input, binding, own);
+  const targets = isOurs ? input.targetsOf(input.request.uri) : [];
+  if (targets.length > 0) {
+    return relay(
+      "to-device",
+      targets.map((binding) => branchTo(input, binding, own)),
+    );
+  }
   return refuse(input.request.toTag === "" ? "unknown-contact" : "no-dialog");
 }
 
@@ -151,10 +167,10 @@ function relayToUpstream(input: ProxyInput, uri: Uri, own: number): ProxyDecisio
   const incoming = input.sentByOf(input.source) ?? input.upstreamSentBy;
   recordRoute(rewrite, input, token, { incoming, outgoing: input.upstreamSentBy });
   const nextHop: NextHop = { kind: "upstream" };
-  return { kind: "relay", direction: "to-upstream", text: rewrite.toText(), nextHop };
+  return relay("to-upstream", [{ text: rewrite.toText(), nextHop }]);
 }
 
-function relayToDevice(input: ProxyInput, binding: Binding, own: number): ProxyDecision {
+function branchTo(input: ProxyInput, binding: Binding, own: number): RelayBranch {
   const rewrite = withoutOwnRoutes(input, own);
   rewrite.startLine(`${input.request.method} ${requestUriOf(binding.contact)} SIP/2.0`);
   const token: DialogToken = { role: "callee", flow: binding.source, ctid: binding.ctid };
@@ -163,12 +179,12 @@ function relayToDevice(input: ProxyInput, binding: Binding, own: number): ProxyD
   const firstHop = parseNameAddr(splitList(binding.path)?.[0] ?? "");
   if (firstHop === undefined) {
     const nextHop: NextHop = { kind: "flow", flow: binding.source };
-    return { kind: "relay", direction: "to-device", text: rewrite.toText(), nextHop };
+    return { text: rewrite.toText(), nextHop };
   }
   // The Path vector is a preloaded Route (RFC 3327 section 5.3), ahead of any Route that is left.
   rewrite.prepend(`Route: ${binding.path}`);
   const nextHop: NextHop = { kind: "uri", uri: firstHop.uri, flow: binding.source };
-  return { kind: "relay", direction: "to-device", text: rewrite.toText(), nextHop };
+  return { text: rewrite.toText(), nextHop };
 }
 
 /** A contact as Request-URI: without what may not stand there (RFC 3261 sections 16.6 step 2, 19.1.1). */

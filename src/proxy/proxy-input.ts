@@ -21,10 +21,11 @@ export interface ProxyInput {
   /** The contact identifier in a URI of ours; undefined when there is none. */
   readonly ctidOf: (uri: string) => string | undefined;
   /**
-   * The binding that the main registrar means by a URI of ours: by contact identifier, or the best one of
-   * an address-of-record whose devices share a contact. Undefined when there is none, or it has expired.
+   * The bindings that the main registrar means by a URI of ours, most preferred first: the one with a contact
+   * identifier, or all of an address-of-record whose devices share a contact. Empty when there are none, or
+   * they have expired.
    */
-  readonly targetOf: (uri: string) => Binding | undefined;
+  readonly targetsOf: (uri: string) => readonly Binding[];
   /** The binding with a contact identifier, unless it has expired. */
   readonly bindingOf: (ctid: string) => Binding | undefined;
 }
@@ -47,13 +48,18 @@ export type RefusalReason =
   | "unsupported-scheme"
   | "malformed-route";
 
+/** The request without a Via of midreg's own, and where it goes. */
+export interface RelayBranch {
+  readonly text: string;
+  readonly nextHop: NextHop;
+}
+
 export type ProxyDecision =
   | {
       readonly kind: "relay";
       readonly direction: "to-device" | "to-upstream";
-      /** The request without a Via of midreg's own. */
-      readonly text: string;
-      readonly nextHop: NextHop;
+      /** Ways to send it at the same time, at least one. */
+      readonly branches: readonly RelayBranch[];
     }
   | {
       readonly kind: "respond";

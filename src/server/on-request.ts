@@ -1,10 +1,9 @@
 import type { Binding } from "../location/binding.ts";
-import { validBindings } from "../location/match-contact.ts";
 import type { LocationStore } from "../ports.ts";
 import { decideRequest } from "../proxy/decide-request.ts";
 import type { ProxyDecision, Sender } from "../proxy/proxy-input.ts";
 import { ctidOf } from "../registrar/rewrite-register.ts";
-import { aorOfUri } from "../registrar/shared-contact.ts";
+import { aorOfUri, sharedTargets } from "../registrar/shared-contact.ts";
 import { buildResponse } from "../sip/build-response.ts";
 import type { SipRequest } from "../sip/message.ts";
 import { type Arrival, flowOf, sendResponse } from "./arrival.ts";
@@ -47,7 +46,8 @@ export function onAck(ack: SipRequest, arrival: Arrival, context: RequestContext
   }
   const decision = decide(ack, arrival, context);
   // An ACK is never answered.
-  if (decision.kind === "relay") relayAck(ack, arrival, decision, context);
+  const branch = decision.kind === "relay" ? decision.branches[0] : undefined;
+  if (branch !== undefined) relayAck(ack, arrival, branch, context);
 }
 
 /** Handles a CANCEL (RFC 3261 sections 9.2 and 16.10). */
@@ -77,10 +77,12 @@ function decide(request: SipRequest, arrival: Arrival, context: RequestContext):
     isOwnHost,
     mac: (text) => ids.mac(text),
     ctidOf: (uri) => ctidOf(uri, policy),
-    targetOf: (uri) => {
+    targetsOf: (uri) => {
       const ctid = ctidOf(uri, policy);
       const binding = ctid === undefined ? undefined : validBinding(store, ctid, nowMs);
-      return binding ?? sharedTarget(store, aorOfUri(uri, policy), nowMs);
+      if (binding !== undefined) return [binding];
+      const aor = aorOfUri(uri, policy);
+      return sharedTargets(aor === undefined ? undefined : store.lookup(aor), nowMs);
     },
     bindingOf: (ctid) => validBinding(store, ctid, nowMs),
   });
@@ -90,18 +92,6 @@ function decide(request: SipRequest, arrival: Arrival, context: RequestContext):
 function validBinding(store: LocationStore, ctid: string, nowMs: number): Binding | undefined {
   const binding = store.lookupCtid(ctid)?.binding;
   return binding !== undefined && binding.expiresAtMs > nowMs ? binding : undefined;
-}
-
-/** Of the devices that share a contact upstream the most preferred, and of those the one heard last. */
-function sharedTarget(
-  store: LocationStore,
-  aor: string | undefined,
-  nowMs: number,
-): Binding | undefined {
-  const record = aor === undefined ? undefined : store.lookup(aor);
-  const valid = validBindings(record, nowMs).filter(({ mode }) => mode === "aor");
-  const best = valid.filter(({ q }) => q === valid[0]?.q);
-  return best.toSorted((a, b) => b.updatedAtMs - a.updatedAtMs)[0];
 }
 
 function senderOf(arrival: Arrival, source: string, context: RequestContext): Sender {

@@ -2,7 +2,7 @@
 import type { Binding } from "../../src/location/binding.ts";
 import { decideRequest } from "../../src/proxy/decide-request.ts";
 import { buildDialogToken, type DialogToken } from "../../src/proxy/dialog-token.ts";
-import type { ProxyDecision, ProxyInput } from "../../src/proxy/proxy-input.ts";
+import type { ProxyDecision, ProxyInput, RelayBranch } from "../../src/proxy/proxy-input.ts";
 import { ctidOf } from "../../src/registrar/rewrite-register.ts";
 import { buildBinding, CTID, SENT_BY, SOURCE, UPSTREAM_CONTACT } from "../registrar/fixtures.ts";
 import { message, requestOf } from "../support/messages.ts";
@@ -64,18 +64,25 @@ export function buildInput(parts: InputParts = {}): ProxyInput {
     isOwnHost: (host, port) => own.includes(`${host}:${port ?? 5060}`),
     mac: (text) => IDS.mac(text),
     ctidOf: (uri) => ctidOf(uri, POLICY),
-    targetOf: (uri) => bindings.find(({ ctid }) => ctid === ctidOf(uri, POLICY)),
+    targetsOf: (uri) => bindings.filter(({ ctid }) => ctid === ctidOf(uri, POLICY)),
     bindingOf: (ctid) => bindings.find((binding) => binding.ctid === ctid),
   };
 }
 
-export function decide(parts: InputParts = {}): ProxyDecision {
-  return decideRequest(buildInput(parts));
+/** A decision, with the parts of its first branch. */
+export type FirstBranch = ProxyDecision & Partial<RelayBranch>;
+
+export function decide(parts: InputParts = {}): FirstBranch {
+  return withFirstBranch(decideRequest(buildInput(parts)));
+}
+
+export function withFirstBranch(decision: ProxyDecision): FirstBranch {
+  return decision.kind === "relay" ? { ...decision, ...decision.branches[0] } : decision;
 }
 
 /** The text of the relayed request; fails where it is answered instead. */
-export function relayedText(decision: ProxyDecision): string {
-  if (decision.kind !== "relay") throw new Error(decision.reason);
+export function relayedText(decision: FirstBranch): string {
+  if (decision.text === undefined) throw new Error(JSON.stringify(decision));
   return decision.text;
 }
 
