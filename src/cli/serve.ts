@@ -60,6 +60,7 @@ export async function serve(
     const server = new Server(
       {
         registerPolicy: buildRegisterPolicy(settings),
+        lookup: settings.lookup,
         upstreamUri: settings.upstream.uri,
         upstreamTimeoutMs: settings.upstream.timeoutMs,
         isTrustedUpstream: buildIsTrusted(settings.upstream.trusted),

@@ -210,6 +210,21 @@ export const documentSchema = z.strictObject({
     })
     .prefault({}),
   mid_registrar: midRegistrar.prefault({}),
+  lookup: z
+    .strictObject({
+      no_branches: onOrOff(
+        "Whether only the most preferred device of a user rings, not all of them.",
+      ).prefault("false"),
+      method_filtering: onOrOff(
+        "Whether devices whose Allow lacks the method of a request are left out.",
+      ).prefault("false"),
+      use_expired_contacts: seconds(
+        0,
+        DAY_SEC,
+        "For how long expired bindings are still called while the main registrar is down; 0 for never.",
+      ).prefault("0"),
+    })
+    .prefault({}),
   usrloc: z
     .strictObject({
       use_domain: onOrOff("Whether the address-of-record includes the domain.").prefault("true"),
@@ -275,6 +290,11 @@ export const settingsSchema = documentSchema.transform((given) => ({
     useDomain: given.usrloc.use_domain,
     cseqDelaySec: given.usrloc.cseq_delay,
     absorb: given.auth.absorb,
+  },
+  lookup: {
+    isBestOnly: given.lookup.no_branches,
+    filtersMethods: given.lookup.method_filtering,
+    serveExpiredMs: given.lookup.use_expired_contacts * 1000,
   },
   storage: given.storage,
   secret: given.secret,

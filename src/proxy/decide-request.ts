@@ -19,6 +19,7 @@ import type {
 const REFUSALS: Readonly<Record<RefusalReason, readonly [number, string]>> = {
   stranger: [403, "Forbidden"],
   "unknown-contact": [404, "Not Found"],
+  "method-not-allowed": [405, "Method Not Allowed"],
   "no-dialog": [481, "Call/Transaction Does Not Exist"],
   "too-many-hops": [483, "Too Many Hops"],
   "bad-extension": [420, "Bad Extension"],
@@ -147,13 +148,32 @@ function routeNew(input: ProxyInput, uri: Uri, own: number): ProxyDecision {
   if (input.sender === "device") return relayToUpstream(input, uri, own);
   const isOurs = input.isOwnHost(uri.host, uri.port);
   const targets = isOurs ? input.targetsOf(input.request.uri) : [];
-  if (targets.length > 0) {
+  const chosen = chooseTargets(input, targets);
+  if (targets.length > 0 && chosen.length === 0) return refuseMethod(targets);
+  if (chosen.length > 0) {
     return relay(
       "to-device",
-      targets.map((binding) => branchTo(input, binding, own)),
+      chosen.map((binding) => branchTo(input, binding, own)),
     );
   }
   return refuse(input.request.toTag === "" ? "unknown-contact" : "no-dialog");
+}
+
+/** The devices that take a request of this method, or the best of them. */
+function chooseTargets(
+  { lookup, request }: ProxyInput,
+  targets: readonly Binding[],
+): readonly Binding[] {
+  const takers = lookup.filtersMethods
+    ? targets.filter(({ methods }) => methods === "" || methods.split(",").includes(request.method))
+    : targets;
+  return lookup.isBestOnly ? takers.slice(0, 1) : takers;
+}
+
+/** RFC 3261 section 21.4.6: a 405 lists what would have been allowed. */
+function refuseMethod(targets: readonly Binding[]): ProxyDecision {
+  const methods = new Set(targets.flatMap((binding) => binding.methods.split(",")));
+  return refuse("method-not-allowed", `Allow: ${[...methods].join(", ")}\r\n`);
 }
 
 function relayToUpstream(input: ProxyInput, uri: Uri, own: number): ProxyDecision {

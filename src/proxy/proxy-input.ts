@@ -1,5 +1,6 @@
 import type { Binding } from "../location/binding.ts";
 import type { SipRequest } from "../sip/message.ts";
+import type { LookupPolicy } from "./lookup-policy.ts";
 
 /** Who sent a request, by its source address. */
 export type Sender = "upstream" | "device" | "stranger";
@@ -26,6 +27,7 @@ export interface ProxyInput {
    * they have expired.
    */
   readonly targetsOf: (uri: string) => readonly Binding[];
+  readonly lookup: LookupPolicy;
   /** The binding with a contact identifier, unless it has expired. */
   readonly bindingOf: (ctid: string) => Binding | undefined;
 }
@@ -42,6 +44,7 @@ export type NextHop =
 export type RefusalReason =
   | "stranger"
   | "unknown-contact"
+  | "method-not-allowed"
   | "no-dialog"
   | "too-many-hops"
   | "bad-extension"

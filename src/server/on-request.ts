@@ -66,7 +66,9 @@ function decide(request: SipRequest, arrival: Arrival, context: RequestContext):
   const { options, store, upstream, transport, isOwnHost, ids } = context;
   const source = flowOf(arrival);
   const policy = options.registerPolicy;
-  const nowMs = arrival.atMs;
+  // Phones cannot register while the main registrar is away, so their bindings may live on for calls.
+  const graceMs = upstream.isUp ? 0 : options.lookup.serveExpiredMs;
+  const nowMs = arrival.atMs - graceMs;
   return decideRequest({
     request,
     sender: senderOf(arrival, source, context),
@@ -84,6 +86,7 @@ function decide(request: SipRequest, arrival: Arrival, context: RequestContext):
       const aor = aorOfUri(uri, policy);
       return sharedTargets(aor === undefined ? undefined : store.lookup(aor), nowMs);
     },
+    lookup: options.lookup,
     bindingOf: (ctid) => validBinding(store, ctid, nowMs),
   });
 }

@@ -9,6 +9,7 @@ import type {
   Resolver,
   Transport,
 } from "../ports.ts";
+import type { LookupPolicy } from "../proxy/lookup-policy.ts";
 import type { RegisterPolicy } from "../registrar/register-policy.ts";
 
 /** The adapters the server is built on. */
@@ -25,6 +26,7 @@ export interface ServerModules {
 /** What the operator has decided. */
 export interface ServerOptions {
   readonly registerPolicy: RegisterPolicy;
+  readonly lookup: LookupPolicy;
   readonly upstreamUri: string;
   readonly upstreamTimeoutMs: number;
   readonly isTrustedUpstream: (address: string, port: number) => boolean;

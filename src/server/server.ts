@@ -188,7 +188,8 @@ function buildContext(
   const outbox = new Outbox(owing);
   const identities = new PendingIdentities();
   const { outgoingExpiresSec } = options.registerPolicy;
-  const sweep = new Sweep({ ...owing, outbox, identities, outgoingExpiresSec });
+  const graceMs = (): number => (upstream.isUp ? 0 : options.lookup.serveExpiredMs);
+  const sweep = new Sweep({ ...owing, outbox, identities, outgoingExpiresSec, graceMs });
   const inFlight = { n: 0 };
   watchGauges(modules, inFlight);
   return {

@@ -18,6 +18,8 @@ export interface SweepModules {
   readonly metrics: Metrics;
   readonly nowMs: () => number;
   readonly outgoingExpiresSec: number;
+  /** How long bindings are kept beyond their end as things are now (LookupPolicy.serveExpiredMs). */
+  readonly graceMs: () => number;
 }
 
 /**
@@ -97,9 +99,9 @@ export class Sweep implements TimerOwner {
   }
 
   #decide(record: AorRecord): AorChange | undefined {
-    const { nowMs, identities, outgoingExpiresSec } = this.#modules;
+    const { nowMs, identities, outgoingExpiresSec, graceMs } = this.#modules;
     return decideExpiry(record, {
-      nowMs: Math.floor(nowMs()),
+      nowMs: Math.floor(nowMs() - graceMs()),
       identities: identities.read,
       isDoubted: identities.isDoubted,
       outgoingExpiresSec,
@@ -116,7 +118,10 @@ export class Sweep implements TimerOwner {
     const record = this.#modules.store.lookup(aor);
     const dueMs = record === undefined ? undefined : nextExpiryMs(record);
     if (record === undefined || dueMs === undefined) return;
-    if (dueMs > this.#modules.nowMs()) return this.#schedule(record);
+    const nowMs = this.#modules.nowMs();
+    if (dueMs > nowMs) return this.#schedule(record);
+    // What is kept for the time being is looked at again now and then.
+    if (dueMs > nowMs - this.#modules.graceMs()) return this.#add(aor, nowMs + GRACE_TICK_MS);
     const entered = this.#modules.queue.enter(aor, new ExpiryRun(aor, this));
     if (entered === "full") this.#schedule(record);
     return undefined;
@@ -135,6 +140,8 @@ export class Sweep implements TimerOwner {
     else slot.push(aor);
   }
 }
+
+const GRACE_TICK_MS = 5000;
 
 /** With a backlog the next slice follows soon, but traffic comes first. */
 const BUSY_TICK_MS = 20;

@@ -2,12 +2,13 @@
 import type { Binding } from "../../src/location/binding.ts";
 import { decideRequest } from "../../src/proxy/decide-request.ts";
 import { buildDialogToken, type DialogToken } from "../../src/proxy/dialog-token.ts";
+import type { LookupPolicy } from "../../src/proxy/lookup-policy.ts";
 import type { ProxyDecision, ProxyInput, RelayBranch } from "../../src/proxy/proxy-input.ts";
 import { ctidOf } from "../../src/registrar/rewrite-register.ts";
 import { buildBinding, CTID, SENT_BY, SOURCE, UPSTREAM_CONTACT } from "../registrar/fixtures.ts";
 import { message, requestOf } from "../support/messages.ts";
 import { SequentialIds } from "../support/sequential-ids.ts";
-import { POLICY } from "../support/world.ts";
+import { LOOKUP, POLICY } from "../support/world.ts";
 
 const IDS = new SequentialIds();
 export const MAIN_SOURCE = "udp:192.0.2.1:5060<192.0.2.50:5060";
@@ -46,6 +47,7 @@ export interface InputParts extends RequestParts {
   readonly sender?: ProxyInput["sender"];
   readonly source?: string;
   readonly bindings?: readonly Binding[];
+  readonly lookup?: Partial<LookupPolicy>;
 }
 
 /** Everything a decision takes: from the main registrar, for a device that is registered. */
@@ -64,6 +66,7 @@ export function buildInput(parts: InputParts = {}): ProxyInput {
     isOwnHost: (host, port) => own.includes(`${host}:${port ?? 5060}`),
     mac: (text) => IDS.mac(text),
     ctidOf: (uri) => ctidOf(uri, POLICY),
+    lookup: { ...LOOKUP, ...parts.lookup },
     targetsOf: (uri) => bindings.filter(({ ctid }) => ctid === ctidOf(uri, POLICY)),
     bindingOf: (ctid) => bindings.find((binding) => binding.ctid === ctid),
   };

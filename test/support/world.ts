@@ -1,5 +1,6 @@
 import type { AorRecord } from "../../src/location/binding.ts";
 import type { LocationStore } from "../../src/ports.ts";
+import type { LookupPolicy } from "../../src/proxy/lookup-policy.ts";
 import type { RegisterPolicy } from "../../src/registrar/register-policy.ts";
 import { Server } from "../../src/server/server.ts";
 import { parseUri } from "../../src/sip/uri.ts";
@@ -45,10 +46,17 @@ export const POLICY: RegisterPolicy = {
   maxPathLength: 2048,
 };
 
+export const LOOKUP: LookupPolicy = {
+  isBestOnly: false,
+  filtersMethods: false,
+  serveExpiredMs: 0,
+};
+
 export const SERVER_PLACE = "192.0.2.1:5060";
 
 export interface WorldOptions {
   readonly policy?: Partial<RegisterPolicy>;
+  readonly lookup?: Partial<LookupPolicy>;
   readonly store?: LocationStore;
   /** Addresses and ports midreg listens on; the first one is what phones use. */
   readonly listeners?: ReadonlyArray<readonly [address: string, port: number]>;
@@ -84,6 +92,7 @@ export class World {
     this.server = new Server(
       {
         registerPolicy: { ...POLICY, ...options.policy },
+        lookup: { ...LOOKUP, ...options.lookup },
         upstreamUri: options.upstreamUri ?? `sip:${this.main.place}`,
         upstreamTimeoutMs: 10_000,
         isTrustedUpstream: () => false,
