@@ -9,6 +9,7 @@ import { parseArgs } from "node:util";
 import { Stage } from "../support/peers/stage.ts";
 import { Terminal } from "../support/peers/terminal.ts";
 import { callSteps } from "./call-steps.ts";
+import { modeSteps } from "./mode-steps.ts";
 import { sippSteps } from "./sipp-steps.ts";
 import { sipsakSteps } from "./sipsak-steps.ts";
 import { Suite } from "./suite.ts";
@@ -26,5 +27,6 @@ await suite.run([
   ...callSteps(world),
   ...sipsakSteps(world),
   ...world.stopSteps(),
+  ...modeSteps(world),
 ]);
 process.exit(suite.conclude() ? 0 : 1);
