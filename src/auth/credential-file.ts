@@ -15,7 +15,7 @@ const LINE = /^([^:]+):(.+):([0-9a-fA-F]+)(?::([A-Za-z0-9-]+))?$/u;
 const CONTROL = /[^ -~\x80-\xff]/u;
 
 /** Why a user name or realm cannot be one; undefined when it can. */
-function refuseName(name: string): string | undefined {
+export function refuseName(name: string): string | undefined {
   if (name === "") return "must not be empty";
   if (name.length > MAX_NAME_LENGTH) return `must not be longer than ${MAX_NAME_LENGTH} bytes`;
   return CONTROL.test(name) ? "must not hold control characters" : undefined;

@@ -4,7 +4,6 @@
  */
 import { networkInterfaces, uptime } from "node:os";
 import { join } from "node:path";
-import { fileURLToPath } from "node:url";
 import { KeyedIds } from "../auth/keyed-ids.ts";
 import type { Settings } from "../config/settings.ts";
 import type { Readiness } from "../http/admin-routes.ts";
@@ -20,7 +19,7 @@ import { NodeDns } from "../transport/node-dns.ts";
 import { SipResolver } from "../transport/resolve.ts";
 import { readUdpDrops } from "../transport/udp-drops.ts";
 import { UdpTransport } from "../transport/udp-transport.ts";
-import { makeDataDirectory } from "./data-directory.ts";
+import { DATABASE_FILE, MIGRATIONS_DIR, makeDataDirectory } from "./data-directory.ts";
 import { readInstallSecret } from "./install-secret.ts";
 import type { Logger } from "./logger.ts";
 import { buildRegisterPolicy } from "./register-policy.ts";
@@ -113,9 +112,9 @@ async function openStore(
   if (storage.mode === "memory") return { store: new MemoryStore(), meta: undefined };
   const store = await openSqliteStore(
     {
-      path: join(dataDir, "midreg.db"),
+      path: join(dataDir, DATABASE_FILE),
       durability: storage.durability,
-      migrationsDir: fileURLToPath(new URL("../../migrations", import.meta.url)),
+      migrationsDir: MIGRATIONS_DIR,
       worker: new URL("../store/sqlite-worker.js", import.meta.url),
     },
     outside,
