@@ -8,7 +8,7 @@ export interface CredentialMistake {
 }
 
 /** Longest user name and realm, in bytes. */
-const MAX_NAME_LENGTH = 256;
+export const MAX_NAME_LENGTH = 256;
 /** The realm may hold colons (an address with its port), so the line is read from both ends. */
 const LINE = /^([^:]+):(.+):([0-9a-fA-F]+)(?::([A-Za-z0-9-]+))?$/u;
 /** Anything but printable ASCII and the bytes of UTF-8. */

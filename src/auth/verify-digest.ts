@@ -1,6 +1,7 @@
 import { parseAuthHeader } from "../sip/auth-header.ts";
 import { HEADER } from "../sip/header-name.ts";
 import { headerValues, type IndexedText } from "../sip/message.ts";
+import { MAX_NAME_LENGTH } from "./credential-file.ts";
 import { computeResponse, DIGEST_LENGTH, type DigestAlgorithm, parseAlgorithm } from "./digest.ts";
 import { isSameText } from "./nonce.ts";
 
@@ -61,6 +62,7 @@ function readGiven(
   const nonce = params.get("nonce") ?? "";
   const uri = params.get("uri") ?? "";
   const response = params.get("response") ?? "";
+  if (username.length > MAX_NAME_LENGTH) return undefined;
   if (username === "" || nonce === "" || uri === "") return undefined;
   if (response.length !== DIGEST_LENGTH[algorithm]) return undefined;
   const counted = readCounted(params);

@@ -24,7 +24,7 @@ const FLAGS: Readonly<Record<FlagName, readonly [value: string, help: string]>> 
   data: ["DIR", "directory of the database"],
   mode: ["MODE", "what is throttled: contact"],
   "outgoing-expires": ["SECONDS", "lifetime asked of the main registrar"],
-  absorb: ["RULE", "which refreshes are answered locally: proven or open"],
+  absorb: ["RULE", "which refreshes are answered locally: proven, digest or open"],
   "log-level": ["LEVEL", "debug, info, warn, error or silent"],
 };
 

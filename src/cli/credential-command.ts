@@ -1,12 +1,13 @@
 import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
-import { parseCredentialFile, refuseName } from "../auth/credential-file.ts";
+import { refuseName } from "../auth/credential-file.ts";
 import type { Credential } from "../auth/credential-table.ts";
 import { computeHa1, DIGEST_ALGORITHMS } from "../auth/digest.ts";
 import type { Environment } from "../config/environment-source.ts";
 import { loadSettings } from "../config/load-settings.ts";
 import { CredentialStore } from "../store/credential-store.ts";
 import type { CredentialAction, CredentialCommand } from "./credential-arguments.ts";
+import { readCredentialFile, toBytes } from "./credentials.ts";
 import { DATABASE_FILE, MIGRATIONS_DIR, makeDataDirectory } from "./data-directory.ts";
 import { StartError } from "./start-error.ts";
 
@@ -53,20 +54,6 @@ function readGiven(
   return [];
 }
 
-/** The credentials of a file. Throws an error of one line. */
-function readCredentialFile(path: string): readonly Credential[] {
-  let text: string;
-  try {
-    text = readFileSync(path, "latin1");
-  } catch (cause) {
-    const code = cause instanceof Error && "code" in cause ? String(cause.code) : String(cause);
-    throw refused(`${path}: cannot be read (${code})`);
-  }
-  const parsed = parseCredentialFile(text);
-  if ("rule" in parsed) throw refused(`${path}:${parsed.line}: ${parsed.rule}`);
-  return parsed;
-}
-
 function buildCredentials(
   given: { readonly username: string; readonly realm: string },
   password: string,
@@ -88,11 +75,6 @@ function readPassword({ env, readInput }: CredentialSurroundings): string {
   const [password = ""] = given.split(/\r?\n/u, 1);
   if (password !== "") return toBytes(password);
   throw refused(`no password: give it on standard input, or in ${PASSWORD_VARIABLE}`);
-}
-
-/** One character for each byte of UTF-8 (RFC 7616 section 4), as messages are read. */
-function toBytes(text: string): string {
-  return Buffer.from(text, "utf8").toString("latin1");
 }
 
 function toText(bytes: string): string {

@@ -19,6 +19,7 @@ import { NodeDns } from "../transport/node-dns.ts";
 import { SipResolver } from "../transport/resolve.ts";
 import { readUdpDrops } from "../transport/udp-drops.ts";
 import { UdpTransport } from "../transport/udp-transport.ts";
+import { buildDigestOptions, loadCredentials } from "./credentials.ts";
 import { DATABASE_FILE, MIGRATIONS_DIR, makeDataDirectory } from "./data-directory.ts";
 import { readInstallSecret } from "./install-secret.ts";
 import type { Logger } from "./logger.ts";
@@ -49,6 +50,7 @@ export async function serve(
     // The store first: its lock keeps a second midreg from making a secret of its own meanwhile.
     const { store, meta } = await openStore(settings, { log, metrics });
     opened.push(async () => store.close());
+    const credentials = loadCredentials(settings, log);
     const ids = new KeyedIds(readInstallSecret(settings.secret, settings.dataDir));
     const clock = startClock(store, meta, log);
     opened.push(async () => clock.stop());
@@ -59,6 +61,7 @@ export async function serve(
     const server = new Server(
       {
         registerPolicy: buildRegisterPolicy(settings),
+        digest: buildDigestOptions(settings),
         upstreamUri: settings.upstream.uri,
         upstreamTimeoutMs: settings.upstream.timeoutMs,
         isTrustedUpstream: buildIsTrusted(settings.upstream.trusted),
@@ -66,7 +69,7 @@ export async function serve(
         ownHosts: ownHosts(settings),
         userAgent: `midreg/${version}`,
       },
-      { clock: clock.clock, ids, store, transport, resolver, metrics, log },
+      { clock: clock.clock, ids, store, credentials, transport, resolver, metrics, log },
     );
     // Health is there before the listeners and after them, so that a drain can be seen.
     const admin = await startAdmin(settings, { server, store, metrics, log });

@@ -3,8 +3,11 @@ import type { AorPolicy } from "../location/address-of-record.ts";
 /** How REGISTERs are decided. Durations are in seconds; names follow OpenSIPS' parameters. */
 export interface RegisterPolicy {
   readonly aor: AorPolicy;
-  /** Whether an absorbed REGISTER must be proven to come from the registered device (auth.absorb). */
-  readonly absorb: "proven" | "open";
+  /**
+   * What proves that a REGISTER comes from its user (auth.absorb): the flow it comes on, credentials that were
+   * checked before it came here, or nothing.
+   */
+  readonly absorb: "proven" | "digest" | "open";
   readonly contactIdInsertion: "ct-param" | "ct-username";
   readonly contactIdParam: string;
   readonly outgoingExpiresSec: number;

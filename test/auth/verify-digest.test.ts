@@ -63,6 +63,7 @@ describe("the credentials of a request", () => {
   test.each([
     ["no user", { username: undefined }],
     ["an empty user", { username: '""' }],
+    ["a user longer than any", { username: `"${"a".repeat(257)}"` }],
     ["no nonce", { nonce: undefined }],
     ["no uri", { uri: undefined }],
     ["no response", { response: undefined }],
