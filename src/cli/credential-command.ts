@@ -2,7 +2,12 @@ import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { refuseName } from "../auth/credential-file.ts";
 import type { Credential } from "../auth/credential-table.ts";
-import { computeHa1, DIGEST_ALGORITHMS } from "../auth/digest.ts";
+import {
+  computeHa1,
+  DIGEST_ALGORITHMS,
+  type DigestAlgorithm,
+  parseAlgorithm,
+} from "../auth/digest.ts";
 import type { Environment } from "../config/environment-source.ts";
 import { loadSettings } from "../config/load-settings.ts";
 import { CredentialStore } from "../store/credential-store.ts";
@@ -37,8 +42,7 @@ export function runCredentialCommand(
   else if (!existsSync(path)) throw refused(`${path}: no such database`);
   const store = CredentialStore.open(path, MIGRATIONS_DIR);
   try {
-    store.put(credentials);
-    surroundings.out(carryOut(action, store, credentials.length));
+    surroundings.out(carryOut(action, store, credentials));
   } finally {
     store.close();
   }
@@ -55,7 +59,7 @@ function readGiven(
 }
 
 function buildCredentials(
-  given: { readonly username: string; readonly realm: string },
+  given: Extract<CredentialAction, { name: "set" }>,
   password: string,
 ): readonly Credential[] {
   const username = toBytes(given.username);
@@ -64,10 +68,17 @@ function buildCredentials(
   if (mistake !== undefined) throw refused(`user and realm ${mistake}`);
   // RFC 7616 section 3.4: the user name ends at the first colon.
   if (username.includes(":")) throw refused("the user must not hold a colon");
-  return DIGEST_ALGORITHMS.map((algorithm) => {
+  return algorithmsOf(given.algorithm).map((algorithm) => {
     const ha1 = computeHa1(algorithm, { username, realm, password });
     return { username, realm, algorithm, ha1 };
   });
+}
+
+function algorithmsOf(only: string | undefined): readonly DigestAlgorithm[] {
+  if (only === undefined) return DIGEST_ALGORITHMS;
+  const algorithm = parseAlgorithm(only);
+  if (algorithm !== undefined) return [algorithm];
+  throw refused(`--algorithm must be one of ${DIGEST_ALGORITHMS.join(", ")}`);
 }
 
 function readPassword({ env, readInput }: CredentialSurroundings): string {
@@ -98,12 +109,18 @@ function readText(path: string): string {
   return readFileSync(path, "utf8");
 }
 
-/** Does the rest, and returns what there is to say. */
-function carryOut(action: CredentialAction, store: CredentialStore, count: number): string {
+/** Does it, and returns what there is to say. */
+function carryOut(
+  action: CredentialAction,
+  store: CredentialStore,
+  credentials: readonly Credential[],
+): string {
   switch (action.name) {
     case "import":
-      return `midreg: ${count} credentials imported\n`;
+      store.put(credentials);
+      return `midreg: ${credentials.length} credentials imported\n`;
     case "set":
+      store.replace(toBytes(action.username), toBytes(action.realm), credentials);
       return `midreg: credentials of ${action.username} in ${action.realm} set\n`;
     case "rm": {
       const removed = store.remove(toBytes(action.username), toBytes(action.realm));

@@ -45,30 +45,43 @@ export class CredentialStore {
 
   /** Adds credentials, or replaces those of the same user, realm and algorithm; all of them or none. */
   put(credentials: readonly StoredCredential[]): void {
-    this.#try(() => {
-      const replace = this.#db.prepare(
-        "INSERT OR REPLACE INTO credential (realm, username, algorithm, ha1) VALUES (?, ?, ?, ?)",
-      );
-      const putAll = this.#db.transaction(() => {
-        for (const { realm, username, algorithm, ha1 } of credentials) {
-          replace.run(realm, username, algorithm, ha1);
-        }
-      });
-      putAll.immediate();
+    this.#transact(() => this.#insert(credentials));
+  }
+
+  /** Puts credentials in the place of all that a user has in a realm. */
+  replace(username: string, realm: string, credentials: readonly StoredCredential[]): void {
+    this.#transact(() => {
+      this.#delete(username, realm);
+      this.#insert(credentials);
     });
   }
 
   /** Forgets all credentials of a user in a realm. Returns how many there were. */
   remove(username: string, realm: string): number {
-    return this.#try(() => {
-      const remove = this.#db.prepare("DELETE FROM credential WHERE realm = ? AND username = ?");
-      return remove.run(realm, username).changes;
-    });
+    return this.#transact(() => this.#delete(username, realm));
   }
 
   close(): void {
     this.#db.close();
     this.#lock.close();
+  }
+
+  #insert(credentials: readonly StoredCredential[]): void {
+    const insert = this.#db.prepare(
+      "INSERT OR REPLACE INTO credential (realm, username, algorithm, ha1) VALUES (?, ?, ?, ?)",
+    );
+    for (const { realm, username, algorithm, ha1 } of credentials) {
+      insert.run(realm, username, algorithm, ha1);
+    }
+  }
+
+  #delete(username: string, realm: string): number {
+    const remove = this.#db.prepare("DELETE FROM credential WHERE realm = ? AND username = ?");
+    return remove.run(realm, username).changes;
+  }
+
+  #transact<T>(work: () => T): T {
+    return this.#try(() => this.#db.transaction(work).immediate());
   }
 
   #try<T>(work: () => T): T {

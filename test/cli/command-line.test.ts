@@ -36,7 +36,7 @@ test.each<[line: string, expected: object]>([
     "credential set alice sip.test --config a.yaml",
     {
       kind: "credential",
-      action: { name: "set", username: "alice", realm: "sip.test" },
+      action: { name: "set", username: "alice", realm: "sip.test", algorithm: undefined },
       configFile: "a.yaml",
       dataDir: undefined,
     },

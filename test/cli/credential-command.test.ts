@@ -76,6 +76,15 @@ describe("midreg credential", () => {
     expect(out).toBe("alice\tsip.test\tMD5,SHA-256,SHA-512-256\n");
   });
 
+  test("set takes the place of all that was there, and may be for one algorithm only", async () => {
+    const { dir, flag } = newData();
+    await credential(["set", "alice", "sip.test", ...flag], { input: "old" });
+    const argv = ["set", "alice", "sip.test", "--algorithm", "md5", ...flag];
+    expect(await credential(argv, { input: "new" })).toMatchObject({ code: 0 });
+    const user = { username: "alice", realm: "sip.test", password: "new" };
+    expect(stored(dir)).toEqual([`alice MD5 ${computeHa1("MD5", user)}`]);
+  });
+
   test("set takes the password from the environment before standard input", async () => {
     const { dir, flag } = newData();
     const given = { env: { MIDREG_PASSWORD: "secret" }, input: "other" };
@@ -111,6 +120,12 @@ describe("midreg credential", () => {
   test.each<[string, readonly string[], Given, string]>([
     ["there is no password", ["set", "alice", "r"], {}, "no password: give it on standard input"],
     ["a user holds a colon", ["set", "a:b", "r"], { input: "x" }, "the user must not hold a colon"],
+    [
+      "there is no such algorithm",
+      ["set", "alice", "r", "--algorithm", "SHA-1"],
+      { input: "x" },
+      "--algorithm must be one of MD5, SHA-256, SHA-512-256",
+    ],
     ["a realm is empty", ["set", "alice", ""], { input: "x" }, "user and realm must not be empty"],
     [
       "the file is not there",

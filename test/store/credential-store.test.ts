@@ -56,6 +56,13 @@ describe("stored credentials", () => {
     ]);
   });
 
+  test("make way for all new ones of their user at once", () => {
+    const store = open(newPath());
+    store.put([ALICE, ALICE_SHA, BOB]);
+    store.replace("alice", "sip.test", [{ ...ALICE, ha1: "new" }]);
+    expect(store.list()).toEqual([{ ...ALICE, ha1: "new" }, BOB]);
+  });
+
   test("go with their user, in one realm", () => {
     const store = open(newPath());
     store.put([ALICE, ALICE_SHA, BOB, { ...ALICE, realm: "other" }]);
