@@ -135,7 +135,8 @@ export type CounterName =
   | "registers_total"
   | "proxied_requests_total"
   | "usrloc_expired_total"
-  | "deregistrations_total";
+  | "deregistrations_total"
+  | "auth_failures_total";
 
 export type TimingName =
   | "register_duration_seconds"

@@ -1,5 +1,6 @@
 import { Command as Commander, CommanderError, Option } from "commander";
 import type { FlagName, Flags } from "../config/flag-source.ts";
+import { addCredentialCommands, type CredentialCommand } from "./credential-arguments.ts";
 
 /** What the command line asks for. Texts end with a line end. */
 export type Command =
@@ -8,6 +9,7 @@ export type Command =
       readonly configFile: string | undefined;
       readonly flags: Flags;
     }
+  | CredentialCommand
   | { readonly kind: "version" }
   | { readonly kind: "help"; readonly text: string }
   | { readonly kind: "usage-error"; readonly text: string; readonly exitCode: 2 };
@@ -22,7 +24,7 @@ const FLAGS: Readonly<Record<FlagName, readonly [value: string, help: string]>> 
   data: ["DIR", "directory of the database"],
   mode: ["MODE", "what is throttled: contact"],
   "outgoing-expires": ["SECONDS", "lifetime asked of the main registrar"],
-  absorb: ["RULE", "which refreshes are answered locally: proven or open"],
+  absorb: ["RULE", "which refreshes are answered locally: proven, digest or open"],
   "log-level": ["LEVEL", "debug, info, warn, error or silent"],
 };
 
@@ -74,6 +76,7 @@ function buildProgram(take: (command: Command) => void, write: (text: string) =>
     });
   addSettingCommand(program, "run", "serve until told to stop (the default)", take);
   addSettingCommand(program, "check", "check the configuration and stop", take);
+  addCredentialCommands(program, take);
   program
     .command("version")
     .description("print the version")

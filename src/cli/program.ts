@@ -2,6 +2,8 @@ import { readFileSync } from "node:fs";
 import { ConfigError } from "../config/config-error.ts";
 import { type LoadedSettings, loadSettings } from "../config/load-settings.ts";
 import { type Command, parseCommandLine } from "./command-line.ts";
+import type { CredentialCommand } from "./credential-arguments.ts";
+import { runCredentialCommand } from "./credential-command.ts";
 import { createLogger } from "./logger.ts";
 import { serve } from "./serve.ts";
 
@@ -11,6 +13,8 @@ export interface Surroundings {
   readonly env: Readonly<Record<string, string | undefined>>;
   readonly out: (text: string) => void;
   readonly err: (text: string) => void;
+  /** All of standard input, read when it is asked for. */
+  readonly readInput: () => string;
   /** Calls back once, at the next signal that asks the process to stop. */
   readonly onceStopped: (stop: (signal: string) => void) => void;
 }
@@ -32,6 +36,8 @@ export async function runProgram(surroundings: Surroundings): Promise<number> {
       return EXIT.usage;
     case "check":
       return check(command, surroundings);
+    case "credential":
+      return changeCredentials(command, surroundings);
     case "run":
       return run(command, surroundings);
     default:
@@ -39,7 +45,7 @@ export async function runProgram(surroundings: Surroundings): Promise<number> {
   }
 }
 
-type SettingsCommand = Extract<Command, { configFile: string | undefined }>;
+type SettingsCommand = Extract<Command, { kind: "run" | "check" }>;
 
 function check(command: SettingsCommand, surroundings: Surroundings): number {
   const loaded = load(command, surroundings);
@@ -72,15 +78,31 @@ async function run(command: SettingsCommand, surroundings: Surroundings): Promis
   }
 }
 
+function changeCredentials(command: CredentialCommand, surroundings: Surroundings): number {
+  try {
+    runCredentialCommand(command, surroundings);
+    return EXIT.ok;
+  } catch (error) {
+    if (error instanceof ConfigError) return reportConfig(error, surroundings);
+    surroundings.err(`midreg: ${reasonOf(error)}\n`);
+    return EXIT.failed;
+  }
+}
+
+function reportConfig({ problems }: ConfigError, { err }: Surroundings): number {
+  for (const problem of problems) err(`midreg: ${problem}\n`);
+  return EXIT.config;
+}
+
 function load(
   { configFile, flags }: SettingsCommand,
-  { env, err }: Surroundings,
+  surroundings: Surroundings,
 ): LoadedSettings | undefined {
   try {
-    return loadSettings({ configFile, flags, env, readFile: readText });
+    return loadSettings({ configFile, flags, env: surroundings.env, readFile: readText });
   } catch (error) {
     if (!(error instanceof ConfigError)) throw error;
-    for (const problem of error.problems) err(`midreg: ${problem}\n`);
+    reportConfig(error, surroundings);
     return undefined;
   }
 }

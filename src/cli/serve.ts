@@ -4,7 +4,6 @@
  */
 import { networkInterfaces, uptime } from "node:os";
 import { join } from "node:path";
-import { fileURLToPath } from "node:url";
 import { KeyedIds } from "../auth/keyed-ids.ts";
 import type { Settings } from "../config/settings.ts";
 import type { Readiness } from "../http/admin-routes.ts";
@@ -20,7 +19,8 @@ import { NodeDns } from "../transport/node-dns.ts";
 import { SipResolver } from "../transport/resolve.ts";
 import { readUdpDrops } from "../transport/udp-drops.ts";
 import { UdpTransport } from "../transport/udp-transport.ts";
-import { makeDataDirectory } from "./data-directory.ts";
+import { buildDigestOptions, loadCredentials } from "./credentials.ts";
+import { DATABASE_FILE, MIGRATIONS_DIR, makeDataDirectory } from "./data-directory.ts";
 import { readInstallSecret } from "./install-secret.ts";
 import type { Logger } from "./logger.ts";
 import { buildRegisterPolicy } from "./register-policy.ts";
@@ -50,6 +50,7 @@ export async function serve(
     // The store first: its lock keeps a second midreg from making a secret of its own meanwhile.
     const { store, meta } = await openStore(settings, { log, metrics });
     opened.push(async () => store.close());
+    const credentials = loadCredentials(settings, log);
     const ids = new KeyedIds(readInstallSecret(settings.secret, settings.dataDir));
     const clock = startClock(store, meta, log);
     opened.push(async () => clock.stop());
@@ -61,6 +62,7 @@ export async function serve(
       {
         registerPolicy: buildRegisterPolicy(settings),
         lookup: settings.lookup,
+        digest: buildDigestOptions(settings),
         upstreamUri: settings.upstream.uri,
         upstreamTimeoutMs: settings.upstream.timeoutMs,
         isTrustedUpstream: buildIsTrusted(settings.upstream.trusted),
@@ -68,7 +70,7 @@ export async function serve(
         ownHosts: ownHosts(settings),
         userAgent: `midreg/${version}`,
       },
-      { clock: clock.clock, ids, store, transport, resolver, metrics, log },
+      { clock: clock.clock, ids, store, credentials, transport, resolver, metrics, log },
     );
     // Health is there before the listeners and after them, so that a drain can be seen.
     const admin = await startAdmin(settings, { server, store, metrics, log });
@@ -114,9 +116,9 @@ async function openStore(
   if (storage.mode === "memory") return { store: new MemoryStore(), meta: undefined };
   const store = await openSqliteStore(
     {
-      path: join(dataDir, "midreg.db"),
+      path: join(dataDir, DATABASE_FILE),
       durability: storage.durability,
-      migrationsDir: fileURLToPath(new URL("../../migrations", import.meta.url)),
+      migrationsDir: MIGRATIONS_DIR,
       worker: new URL("../store/sqlite-worker.js", import.meta.url),
     },
     outside,

@@ -9,7 +9,7 @@ import {
   type SocketAddress,
 } from "./address.ts";
 import { milliseconds, seconds } from "./duration.ts";
-import { choice, leaf, onOrOff, Refusal, wholeNumber } from "./leaf.ts";
+import { type Choices, choice, leaf, onOrOff, Refusal, wholeNumber } from "./leaf.ts";
 import {
   hasParam,
   parseAtEscape,
@@ -17,6 +17,7 @@ import {
   parseContactParamName,
   parseDefaultQ,
   parseExtraContactParams,
+  parseRealm,
   parseRealmPrefix,
   parseUpstreamUri,
 } from "./sip-syntax.ts";
@@ -34,6 +35,12 @@ const MAX_LISTENERS = 64;
 
 /** Lists are searched one by one. */
 const MAX_LIST_LENGTH = 256;
+
+/** In the order in which messages list them. */
+const ALGORITHMS: Choices<"SHA-512-256" | "SHA-256" | "MD5"> = {
+  values: ["SHA-512-256", "SHA-256", "MD5"],
+  aliases: { "sha-512-256": "SHA-512-256", "sha-256": "SHA-256", md5: "MD5" },
+};
 
 const text = (description: string): z.ZodType<string, string> =>
   leaf((value) => (value === "" ? new Refusal("must not be empty") : value), { description });
@@ -238,9 +245,23 @@ export const documentSchema = z.strictObject({
   auth: z
     .strictObject({
       absorb: choice(
-        { values: ["proven", "open"], unavailable: ["digest"] },
-        "Which refreshes may be answered locally: proven ones, or all of them (closed networks).",
+        { values: ["proven", "digest", "open"] },
+        "Which refreshes may be answered locally: proven ones, those with credentials, or all (closed networks).",
       ).prefault("proven"),
+      realm: leaf(parseRealm, {
+        description: "Realm of midreg's own challenges; without one, the domain of the phone.",
+      }).optional(),
+      algorithms: listOf(choice(ALGORITHMS, "Digest algorithms that are offered."), 3)
+        .min(1, "must name at least one algorithm")
+        .prefault(["SHA-256", "MD5"]),
+      qop: choice(
+        { values: ["auth", "none"] },
+        "Protection of a digest: auth counts requests; none is for phones older than RFC 2617.",
+      ).prefault("auth"),
+      nonce_lifetime: seconds(10, DAY_SEC, "How long a phone may use one nonce.").prefault("5m"),
+      credentials_file: text(
+        "File of credentials, user:realm:ha1[:algorithm], read at start.",
+      ).optional(),
     })
     .prefault({}),
   storage: z
@@ -295,6 +316,13 @@ export const settingsSchema = documentSchema.transform((given) => ({
     isBestOnly: given.lookup.no_branches,
     filtersMethods: given.lookup.method_filtering,
     serveExpiredMs: given.lookup.use_expired_contacts * 1000,
+  },
+  auth: {
+    realm: given.auth.realm,
+    algorithms: [...new Set(given.auth.algorithms)],
+    hasQop: given.auth.qop === "auth",
+    nonceLifetimeSec: given.auth.nonce_lifetime,
+    credentialsFile: given.auth.credentials_file,
   },
   storage: given.storage,
   secret: given.secret,

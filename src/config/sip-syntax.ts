@@ -105,3 +105,10 @@ export function parseDefaultQ(text: string): number | undefined | Refusal {
     : undefined;
   return new Refusal("must be from 0 to 1 with at most three decimals, or none", hint);
 }
+
+/** A realm: a text that fits a quoted string, no longer than the one in a file of credentials may be. */
+export function parseRealm(text: string): string | Refusal {
+  return /^[ -~\x80-\u{10ffff}]{1,256}$/u.test(text)
+    ? text
+    : new Refusal("must be a text of at most 256 characters");
+}

@@ -15,6 +15,12 @@ export function warningsFor(settings: Settings, written: SourceSection): string[
           "auth.absorb: open: any host that knows a contact can refresh it, without proof of who it is",
         ]
       : []),
+    ...(settings.registrar.absorb === "digest" && settings.registrar.mode === "mirror"
+      ? [
+          "auth.absorb: digest: in mirror mode the main registrar's challenges cannot be answered; it has to " +
+            "trust midreg's address",
+        ]
+      : []),
     ...(settings.storage.mode === "memory"
       ? ["storage.mode: memory: registrations are forgotten when midreg stops"]
       : []),

@@ -40,6 +40,10 @@ export const COUNTERS: Readonly<Record<CounterName, Declaration>> = {
     help: "Contacts that were removed because their phones did not refresh them.",
     labels: [],
   },
+  auth_failures_total: {
+    help: "Credentials of phones that midreg did not accept. A first challenge is none of them.",
+    labels: ["reason"],
+  },
   deregistrations_total: {
     help: "Contacts midreg removed from the main registrar by itself, by outcome.",
     labels: ["result", "reason"],

@@ -141,9 +141,9 @@ function absorb(
     const { verdict, binding } = contact;
     if (verdict === "proven-removal" && binding !== undefined) remove.push(binding.ctid);
     if (verdict === "refresh" && binding !== undefined) {
-      // A proven refresh moves four numbers; an unproven one may have moved anything.
+      // A refresh that is proven by its flow moves four numbers; any other may have moved anything.
       const moved =
-        input.policy.absorb === "open" ? moveBinding(input, contact, binding) : undefined;
+        input.policy.absorb === "proven" ? undefined : moveBinding(input, contact, binding);
       if (moved === undefined) touch.push(buildTouch(input, contact, binding));
       else put.push(moved);
     }
@@ -167,7 +167,7 @@ function buildTouch(
   return { ctid, cseq: request.cseq.number, expiresAtMs, updatedAtMs: nowMs };
 }
 
-/** The binding as an unproven refresh leaves it; undefined when a touch says all there is to say. */
+/** The binding as a refresh from anywhere leaves it; undefined when a touch says all there is to say. */
 function moveBinding(
   input: RegisterInput,
   contact: JudgedContact,
@@ -265,6 +265,6 @@ function forward(
   if (secondsHeader(input.request, HEADER.maxForwards) === 0) {
     return reject(input, "too-many-hops", 483, "Too Many Hops");
   }
-  const isProven = input.policy.absorb === "open" || senderBinding(input) !== undefined;
+  const isProven = input.policy.absorb !== "proven" || senderBinding(input) !== undefined;
   return { kind: "forward", reason, forward: buildForward(input, judged, isProven) };
 }

@@ -93,7 +93,7 @@ function judgeRemoval(asked: AskedContact, binding: Binding, input: RegisterInpu
   if (policy.mode !== "aor" || binding.mode !== "aor" || binding.expiresAtMs <= nowMs) {
     return "removal";
   }
-  if (policy.absorb === "open") return "proven-removal";
+  if (policy.absorb !== "proven") return "proven-removal";
   if (request.cseq.number === binding.cseq) return "removal";
   const doubt = doubtOf(asked, binding, input);
   return doubt === undefined || doubt === "changed-contact" ? "proven-removal" : "removal";

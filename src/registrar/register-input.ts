@@ -27,6 +27,8 @@ export interface RegisterInput {
   readonly isDoubted: (ctid: string) => boolean;
   /** Whether a host and port of a URI are midreg's own. */
   readonly isOwnHost: (host: string, port: number | undefined) => boolean;
+  /** The realm whose credentials are checked here and go no further, if midreg challenges by itself. */
+  readonly ownRealmOf?: ((request: SipRequest) => string) | undefined;
   /** A Date header line with CRLF, or empty. */
   readonly dateLine: string;
 }

@@ -9,8 +9,11 @@ export interface RegisterPolicy {
   readonly atEscapeStr: string;
   /** Kept with every binding, for whoever routes calls to it; empty for nothing. */
   readonly attr: string;
-  /** Whether an absorbed REGISTER must be proven to come from the registered device (auth.absorb). */
-  readonly absorb: "proven" | "open";
+  /**
+   * What proves that a REGISTER comes from its user (auth.absorb): the flow it comes on, credentials that were
+   * checked before it came here, or nothing.
+   */
+  readonly absorb: "proven" | "digest" | "open";
   readonly contactIdInsertion: "ct-param" | "ct-username";
   readonly contactIdParam: string;
   readonly outgoingExpiresSec: number;

@@ -3,10 +3,11 @@
  * headers, but midreg's own identity, contacts and lifetime.
  */
 import type { Binding, Mode } from "../location/binding.ts";
+import { parseAuthHeader } from "../sip/auth-header.ts";
 import { formatQ } from "../sip/contact.ts";
 import { HEADER } from "../sip/header-name.ts";
 import { addressesOf } from "../sip/header-values.ts";
-import { hasHeader, headerValue, type SipRequest } from "../sip/message.ts";
+import { findLine, hasHeader, headerValue, lineValue, type SipRequest } from "../sip/message.ts";
 import { MessageRewrite } from "../sip/message-rewrite.ts";
 import type { NameAddr } from "../sip/name-addr.ts";
 import { withoutParams } from "../sip/params.ts";
@@ -77,6 +78,7 @@ export function buildForward(
   }
   if (contacts.length > 0) rewriteContacts(rewrite, input, { contacts, isRemoval });
   dropOwnRoute(rewrite, input);
+  dropOwnCredentials(rewrite, input);
   return {
     text: rewrite.toText(),
     contacts,
@@ -280,4 +282,15 @@ function dropOwnRoute(rewrite: MessageRewrite, { request, isOwnHost }: RegisterI
   const route = addressesOf(request, HEADER.route)?.[0];
   const uri = route === undefined ? undefined : parseUri(route.uri);
   if (uri !== undefined && isOwnHost(uri.host, uri.port)) rewrite.removeFirstValue(HEADER.route);
+}
+
+/** Credentials that midreg has checked itself stay here; those for other realms go on (section 22.3). */
+function dropOwnCredentials(rewrite: MessageRewrite, { request, ownRealmOf }: RegisterInput): void {
+  if (ownRealmOf === undefined) return;
+  const id = HEADER.authorization;
+  const realm = ownRealmOf(request);
+  for (let line = findLine(request, id); line !== -1; line = findLine(request, id, line + 1)) {
+    const { params } = parseAuthHeader(lineValue(request, line)) ?? {};
+    if (params?.get("realm") === realm) rewrite.removeLine(line);
+  }
 }

@@ -5,6 +5,7 @@ import {
   type RegisterAnswer,
 } from "../registrar/decide-register-answer.ts";
 import type { RegisterAsk } from "../registrar/read-register.ts";
+import { hasCredentials, retryRegister } from "../registrar/retry-register.ts";
 import type { ForwardedRegister } from "../registrar/rewrite-register.ts";
 import { castsDoubt, type IdentityEvent, identityAfter } from "../registrar/upstream-identity.ts";
 import type { SipRequest, SipResponse } from "../sip/message.ts";
@@ -13,6 +14,7 @@ import type { AttemptFailure, AttemptUser } from "./attempt.ts";
 import { BUSY_RETRY_AFTER_SEC } from "./limits.ts";
 import type { RegisterContext } from "./register-context.ts";
 import type { ServerTransaction } from "./server-transaction.ts";
+import { asksOnlyFor, UpstreamLogin } from "./upstream-login.ts";
 
 /** A REGISTER that is on its way upstream. */
 export interface ForwardedRun {
@@ -51,24 +53,37 @@ const EVENT: Readonly<Record<AnswerReason, IdentityEvent>> = {
 export class ForwardedRegisterRun implements AttemptUser {
   readonly #run: ForwardedRun;
   readonly #context: RegisterContext;
+  /** Answers challenges in the phone's place; undefined where they are the phone's own business. */
+  readonly #login: UpstreamLogin | undefined;
+  /** As it was sent last. */
+  #forward: ForwardedRegister;
+  #answers = 0;
   #sentAtMs = 0;
   #answer: RegisterAnswer | undefined;
 
   constructor(run: ForwardedRun, context: RegisterContext) {
     this.#run = run;
     this.#context = context;
+    this.#forward = run.forward;
+    // Only a request whose sender midreg has made sure of may be sent in the user's name, and only under a
+    // name of midreg's own: an answer takes a CSeq, and those of a mirrored REGISTER are the phone's.
+    const isOwn = run.forward.mode !== "mirror" && !hasCredentials(run.forward);
+    const isOurs = context.gate !== undefined && isOwn;
+    this.#login = isOurs ? new UpstreamLogin(context.credentials, context.ids) : undefined;
   }
 
   start(): void {
-    const { clock, inFlight, upstream } = this.#context;
-    inFlight.n += 1;
-    this.#sentAtMs = clock.nowMs();
-    upstream.send(this.#run.forward.text, "REGISTER", this, true);
+    this.#context.inFlight.n += 1;
+    this.#send();
   }
 
   onResponse(response: SipResponse): void {
-    if (response.status < 200) return;
-    this.#finish(response);
+    if (response.status < 200) return undefined;
+    const credentials = this.#login?.answer(response, this.#forward);
+    if (credentials !== undefined) return this.#retry(credentials);
+    const { gate } = this.#context;
+    const isHopeless = gate !== undefined && asksOnlyFor(gate.realmOf(this.#run.request), response);
+    return isHopeless ? this.#refuse() : this.#finish(response);
   }
 
   onFailure(failure: AttemptFailure): void {
@@ -79,7 +94,7 @@ export class ForwardedRegisterRun implements AttemptUser {
   /** The change is durable: the phone may be told. */
   committed(): void {
     const { outbox, sweep, identities } = this.#context;
-    const { identity, affected } = this.#run.forward;
+    const { identity, affected } = this.#forward;
     const change = this.#answer?.change;
     // The store knows everything now, but for numbers that other contacts have used by themselves.
     identities.delete(identity.key);
@@ -105,12 +120,46 @@ export class ForwardedRegisterRun implements AttemptUser {
     this.#leave();
   }
 
-  #finish(response: SipResponse | undefined): void {
-    const { clock, store, options, inFlight, ids, tallies, outbox } = this.#context;
+  #send(): void {
+    const { clock, upstream } = this.#context;
+    this.#sentAtMs = clock.nowMs();
+    upstream.send(this.#forward.text, "REGISTER", this, true);
+  }
+
+  #retry(credentials: string): void {
+    this.#answers += 1;
+    this.#forward = retryRegister(this.#run.forward, credentials, this.#answers);
+    this.#send();
+  }
+
+  /**
+   * The main registrar wants credentials that midreg does not have, or not the right ones. The phone has the same
+   * realm and password for midreg, so a challenge would only send it in circles.
+   */
+  #refuse(): void {
+    const { log, tallies } = this.#context;
+    this.#ended();
+    log.warn({ aor: this.#run.ask.aor }, "main registrar does not accept the stored credentials");
+    tallies.count("rejected", "upstream-login");
+    this.#keepIdentity("challenged");
+    this.#run.transaction.reply(403, "Forbidden", "");
+    this.#leave();
+  }
+
+  /** The main registrar has spoken, or will not any more. Returns the time. */
+  #ended(): number {
+    const { clock, inFlight, tallies } = this.#context;
     const nowMs = clock.nowMs();
     inFlight.n -= 1;
     tallies.upstream.observe((nowMs - this.#sentAtMs) / 1000);
-    const { request, ask, forward, record, arrival } = this.#run;
+    return nowMs;
+  }
+
+  #finish(response: SipResponse | undefined): void {
+    const { store, options, ids, tallies, outbox } = this.#context;
+    const nowMs = this.#ended();
+    const { request, ask, record, arrival } = this.#run;
+    const forward = this.#forward;
     const answer = decideRegisterAnswer({
       request,
       ask,
@@ -136,7 +185,7 @@ export class ForwardedRegisterRun implements AttemptUser {
   /** The next REGISTER of this registration goes on from here, since the store does not know. */
   #keepIdentity(event: IdentityEvent): void {
     const { identities, ids } = this.#context;
-    const { identity, affected, isProven, mode } = this.#run.forward;
+    const { identity, affected, isProven, mode } = this.#forward;
     // A mirrored registration goes on under the phone's own name and numbers.
     if (mode !== "mirror") identities.set(identityAfter(identity, event, ids.callId()));
     if (!castsDoubt(event, isProven)) return;

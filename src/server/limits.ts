@@ -83,3 +83,24 @@ export const DRAIN_LIMIT_MS = 10_000;
 
 /** Retry-After of a 503 that midreg gives because it cannot store or is full, in seconds. */
 export const BUSY_RETRY_AFTER_SEC = 10;
+
+/** Wrong passwords that one address may send for one user within the window, before it gets no answers. */
+export const MAX_AUTH_FAILURES_PER_USER = 5;
+
+/**
+ * And for all users together: many phones share an address, so it is much more; a phone that has its password
+ * wrong counts up to MAX_AUTH_FAILURES_PER_USER times.
+ */
+export const MAX_AUTH_FAILURES_PER_SOURCE = 100;
+
+/** How long it takes until failures up to a limit are forgotten; they are forgotten one by one. */
+export const AUTH_FAILURE_WINDOW_MS = 60_000;
+
+/** Addresses and users whose failures are counted at 200 bytes each; the oldest are forgotten first. */
+export const MAX_COUNTED_FAILURES = 50_000;
+
+/** Nonces whose counts are known, in each of two generations of 150 bytes an entry. */
+export const MAX_COUNTED_NONCES = 250_000;
+
+/** A request that comes again within this is a retransmission (timer F of RFC 3261 section 17.1.2.2). */
+export const RETRANSMISSION_MS = 32_000;

@@ -6,6 +6,7 @@ import { buildResponse } from "../sip/build-response.ts";
 import type { SipRequest } from "../sip/message.ts";
 import type { AorTask } from "./aor-queue.ts";
 import { type Arrival, flowOf, sendResponse } from "./arrival.ts";
+import type { GateVerdict } from "./digest-gate.ts";
 import { ForwardedRegisterRun } from "./forwarded-register.ts";
 import { BUSY_RETRY_AFTER_SEC, MAX_REGISTERS_IN_FLIGHT, MAX_WAIT_MS } from "./limits.ts";
 import type { RegisterContext } from "./register-context.ts";
@@ -18,13 +19,42 @@ export function onRegister(request: SipRequest, arrival: Arrival, context: Regis
     context.tallies.count("rejected", "malformed");
     if (context.errors.allows(arrival.address, arrival.atMs))
       answer(context, arrival, request, ask);
-    return;
+    return undefined;
+  }
+  const verdict = context.gate?.check(request, arrival);
+  if (verdict !== undefined && verdict.kind !== "pass") {
+    return refuse(request, arrival, verdict, context);
   }
   const run = new RegisterRun(request, arrival, ask, context);
   const entered = context.queue.enter(ask.aor, run);
   if (entered === "full") {
     context.tallies.count("rejected", "queue-full");
     answerBusy(context, arrival, request);
+  }
+  return undefined;
+}
+
+/** What the gate has not let through ends here, at no cost to its address-of-record. */
+function refuse(
+  request: SipRequest,
+  arrival: Arrival,
+  verdict: Exclude<GateVerdict, { kind: "pass" }>,
+  context: RegisterContext,
+): void {
+  const { tallies } = context;
+  switch (verdict.kind) {
+    case "challenge": {
+      const { reason, headers } = verdict;
+      tallies.count("rejected", reason);
+      return answer(context, arrival, request, { status: 401, reason: "Unauthorized", headers });
+    }
+    case "forbid":
+      tallies.count("rejected", "forbidden");
+      return answer(context, arrival, request, { status: 403, reason: "Forbidden" });
+    case "ignore":
+      return tallies.count("rejected", "slowed");
+    default:
+      return verdict satisfies never;
   }
 }
 
@@ -118,7 +148,7 @@ class RegisterRun implements AorTask {
   }
 
   #decide(record: AorRecord | undefined, nowMs: number): RegisterDecision {
-    const { options, ids, upstream, identities, isOwnHost } = this.#context;
+    const { options, ids, upstream, identities, isOwnHost, gate } = this.#context;
     return decideRegister({
       request: this.request,
       ask: this.ask,
@@ -131,6 +161,7 @@ class RegisterRun implements AorTask {
       identities: identities.read,
       isDoubted: identities.isDoubted,
       isOwnHost,
+      ownRealmOf: gate?.realmOf,
       dateLine: this.#context.dateLine(),
     });
   }

@@ -1,5 +1,6 @@
 import type { AorQueue } from "./aor-queue.ts";
 import type { AttemptModules } from "./attempt.ts";
+import type { DigestGate } from "./digest-gate.ts";
 import type { ErrorLimiter } from "./error-limiter.ts";
 import type { Outbox } from "./outbox.ts";
 import type { PendingIdentities } from "./pending-identities.ts";
@@ -12,6 +13,8 @@ import type { Upstream } from "./upstream.ts";
 export interface RegisterContext extends ServerModules, AttemptModules {
   readonly options: ServerOptions;
   readonly queue: AorQueue;
+  /** Undefined unless every REGISTER has to bring credentials. */
+  readonly gate: DigestGate | undefined;
   readonly identities: PendingIdentities;
   readonly upstream: Upstream;
   readonly outbox: Outbox;

@@ -1,3 +1,4 @@
+import type { CredentialTable } from "../auth/credential-table.ts";
 import { bracketAddress } from "../location/flow.ts";
 import type {
   Clock,
@@ -11,12 +12,15 @@ import type {
 } from "../ports.ts";
 import type { LookupPolicy } from "../proxy/lookup-policy.ts";
 import type { RegisterPolicy } from "../registrar/register-policy.ts";
+import type { DigestOptions } from "./digest-gate.ts";
 
 /** The adapters the server is built on. */
 export interface ServerModules {
   readonly clock: Clock;
   readonly ids: Ids;
   readonly store: LocationStore;
+  /** What is known of passwords; may be empty. */
+  readonly credentials: CredentialTable;
   readonly transport: Transport;
   readonly resolver: Resolver;
   readonly metrics: Metrics;
@@ -27,6 +31,8 @@ export interface ServerModules {
 export interface ServerOptions {
   readonly registerPolicy: RegisterPolicy;
   readonly lookup: LookupPolicy;
+  /** How REGISTERs are challenged; needed where registerPolicy.absorb is "digest", and ignored elsewhere. */
+  readonly digest: DigestOptions;
   readonly upstreamUri: string;
   readonly upstreamTimeoutMs: number;
   readonly isTrustedUpstream: (address: string, port: number) => boolean;

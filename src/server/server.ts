@@ -6,6 +6,7 @@ import { AorQueue } from "./aor-queue.ts";
 import { type Arrival, sendResponse } from "./arrival.ts";
 import { CountingTransport } from "./counting-transport.ts";
 import { DateLine } from "./date-line.ts";
+import { DigestGate, type DigestGateModules } from "./digest-gate.ts";
 import { ErrorLimiter } from "./error-limiter.ts";
 import { BUSY_RETRY_AFTER_SEC, DRAIN_LIMIT_MS, MAX_REQUEST_BYTES } from "./limits.ts";
 import { MessageTallies } from "./message-tallies.ts";
@@ -168,7 +169,7 @@ function buildContext(
   modules: ServerModules,
   timers: TimerQueue,
 ): RegisterContext & RequestContext {
-  const { clock, ids, metrics, store, transport, resolver, log } = modules;
+  const { clock, ids, metrics, store, transport, resolver, log, credentials } = modules;
   const nowMs = (): number => clock.nowMs();
   const transactions = new Transactions({ transport, timers, ids, metrics });
   const queue = new AorQueue();
@@ -184,13 +185,25 @@ function buildContext(
     { listeners, log, metrics, nowMs, ids, transactions, timers, resolver },
   );
   const { userAgent } = options;
-  const owing = { store, queue, upstream, timers, log, metrics, ids, nowMs, userAgent };
+  const owing = {
+    store,
+    queue,
+    upstream,
+    timers,
+    log,
+    metrics,
+    ids,
+    nowMs,
+    userAgent,
+    credentials,
+  };
   const outbox = new Outbox(owing);
   const identities = new PendingIdentities();
   const { outgoingExpiresSec } = options.registerPolicy;
   const graceMs = (): number => (upstream.isUp ? 0 : options.lookup.serveExpiredMs);
   const sweep = new Sweep({ ...owing, outbox, identities, outgoingExpiresSec, graceMs });
   const inFlight = { n: 0 };
+  const isOwnHost = buildIsOwnHost(listeners, options.ownHosts);
   watchGauges(modules, inFlight);
   return {
     ...modules,
@@ -206,9 +219,17 @@ function buildContext(
     tallies: new RegisterMetrics(metrics),
     tally: (direction, result) => metrics.counter("proxied_requests_total", { direction, result }),
     errors: new ErrorLimiter(),
-    isOwnHost: buildIsOwnHost(listeners, options.ownHosts),
+    isOwnHost,
+    gate: buildGate(options, { credentials, ids, metrics, isOwnHost, nowMs }),
     dateLine: new DateLine(clock).read,
   };
+}
+
+function buildGate(
+  { registerPolicy, digest }: ServerOptions,
+  modules: DigestGateModules,
+): DigestGate | undefined {
+  return registerPolicy.absorb === "digest" ? new DigestGate(digest, modules) : undefined;
 }
 
 function watchGauges({ metrics, store }: ServerModules, inFlight: { readonly n: number }): void {

@@ -23,6 +23,37 @@ test.each<[line: string, expected: object]>([
   ["run --config a.yaml --upstream sip:h", run({ upstream: "sip:h" }, "a.yaml")],
   ["check --config a.yaml", { kind: "check", configFile: "a.yaml", flags: {} }],
   ["check --mode ct", { kind: "check", configFile: undefined, flags: { mode: "ct" } }],
+  [
+    "credential import users --data /x",
+    {
+      kind: "credential",
+      action: { name: "import", file: "users" },
+      configFile: undefined,
+      dataDir: "/x",
+    },
+  ],
+  [
+    "credential set alice sip.test --config a.yaml",
+    {
+      kind: "credential",
+      action: { name: "set", username: "alice", realm: "sip.test", algorithm: undefined },
+      configFile: "a.yaml",
+      dataDir: undefined,
+    },
+  ],
+  [
+    "credential rm alice sip.test",
+    {
+      kind: "credential",
+      action: { name: "rm", username: "alice", realm: "sip.test" },
+      configFile: undefined,
+      dataDir: undefined,
+    },
+  ],
+  [
+    "credential list",
+    { kind: "credential", action: { name: "list" }, configFile: undefined, dataDir: undefined },
+  ],
   ["version", { kind: "version" }],
   ["--version", { kind: "version" }],
   ["-V", { kind: "version" }],
@@ -39,6 +70,8 @@ test.each<[line: string, reason: string]>([
     "unknown option '--outgoing-expire' (Did you mean --outgoing-expires?)",
   ],
   ["--zzz", "unknown option '--zzz'"],
+  ["credential set alice", "missing required argument 'REALM'"],
+  ["credential lst", "unknown command 'lst' (Did you mean list?)"],
   ["--upstream", "option '--upstream <URI>' argument missing"],
   [
     "--upstream sip:h check",

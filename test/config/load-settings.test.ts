@@ -106,7 +106,7 @@ describe("the environment", () => {
 
   test("a wrong value is reported under the name of the variable", () => {
     expect(problemsOf({ env: { MIDREG_AUTH__ABSORB: "opne" } })).toEqual([
-      'MIDREG_AUTH__ABSORB: auth.absorb: must be one of proven, open, not "opne"; did you mean "open"?',
+      'MIDREG_AUTH__ABSORB: auth.absorb: must be one of proven, digest, open, not "opne"; did you mean "open"?',
     ]);
   });
 });

@@ -218,9 +218,18 @@ test.each<[setting: string, yaml: string, message: string]>([
   ["usrloc.cseq_delay", "1h1m", `usrloc.cseq_delay: ${seconds(0, 3600)}, not "1h1m"`],
   [
     "auth.absorb",
-    "digest",
-    'auth.absorb: must be one of proven, open, not "digest"; digest is not available in this version',
+    "diggest",
+    'auth.absorb: must be one of proven, digest, open, not "diggest"; did you mean "digest"?',
   ],
+  ["auth.realm", "''", 'auth.realm: must be a text of at most 256 characters, not ""'],
+  [
+    "auth.algorithms",
+    "[MD5-sess]",
+    'auth.algorithms[0]: must be one of SHA-512-256, SHA-256, MD5, not "MD5-sess"',
+  ],
+  ["auth.algorithms", "[]", "auth.algorithms: must name at least one algorithm"],
+  ["auth.qop", "auth-int", 'auth.qop: must be one of auth, none, not "auth-int"'],
+  ["auth.nonce_lifetime", "5", `auth.nonce_lifetime: ${seconds(10, 86_400)}, not "5"`],
   [
     "storage.mode",
     "redis",

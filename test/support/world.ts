@@ -1,7 +1,9 @@
+import { CredentialTable } from "../../src/auth/credential-table.ts";
 import type { AorRecord } from "../../src/location/binding.ts";
 import type { LocationStore } from "../../src/ports.ts";
 import type { LookupPolicy } from "../../src/proxy/lookup-policy.ts";
 import type { RegisterPolicy } from "../../src/registrar/register-policy.ts";
+import type { DigestOptions } from "../../src/server/digest-gate.ts";
 import { Server } from "../../src/server/server.ts";
 import { parseUri } from "../../src/sip/uri.ts";
 import { MemoryStore } from "../../src/store/memory-store.ts";
@@ -52,6 +54,15 @@ export const LOOKUP: LookupPolicy = {
   serveExpiredMs: 0,
 };
 
+/** SHA-256 and MD5, nonces that last five minutes, the realm of the To URI. */
+const DIGEST: DigestOptions = {
+  realm: undefined,
+  algorithms: ["SHA-256", "MD5"],
+  hasQop: true,
+  nonceLifetimeMs: 300_000,
+  isCaseSensitive: true,
+};
+
 export const SERVER_PLACE = "192.0.2.1:5060";
 
 export interface WorldOptions {
@@ -65,6 +76,8 @@ export interface WorldOptions {
   readonly clock?: VirtualClock;
   /** Bind address of the listener that faces the main registrar. */
   readonly localAddress?: string;
+  readonly digest?: Partial<DigestOptions>;
+  readonly credentials?: CredentialTable;
 }
 
 /** A whole midreg on virtual time and a network in memory, with a main registrar and phones. */
@@ -93,6 +106,7 @@ export class World {
       {
         registerPolicy: { ...POLICY, ...options.policy },
         lookup: { ...LOOKUP, ...options.lookup },
+        digest: { ...DIGEST, ...options.digest },
         upstreamUri: options.upstreamUri ?? `sip:${this.main.place}`,
         upstreamTimeoutMs: 10_000,
         isTrustedUpstream: () => false,
@@ -104,6 +118,7 @@ export class World {
         clock: this.clock,
         ids: this.ids,
         store: this.store,
+        credentials: options.credentials ?? new CredentialTable(),
         transport: this.transport,
         resolver: {
           resolve: (uri, done) => done(targetsOf(uri, options.upstreamTargets)),
