@@ -11,9 +11,12 @@ const MAX_PATH_LENGTH = 2048;
 export function buildRegisterPolicy({ registrar, upstream }: Settings): RegisterPolicy {
   const uri = parseUri(upstream.uri);
   const port = uri?.port === undefined ? "" : `:${uri.port}`;
+  const { defaultQ } = registrar;
   return {
     ...registrar,
+    rule: "",
     aor: registrar,
+    defaultQ: defaultQ === undefined ? undefined : Math.round(defaultQ * 1000),
     upstreamHost: uri === undefined ? "" : `${uri.host}${port}`,
     maxCallIdLength: MAX_CALL_ID_LENGTH,
     maxPathLength: MAX_PATH_LENGTH,

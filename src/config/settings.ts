@@ -10,6 +10,7 @@ import {
 } from "./address.ts";
 import { milliseconds, seconds } from "./duration.ts";
 import { choice, leaf, onOrOff, Refusal, wholeNumber } from "./leaf.ts";
+import { policySettings } from "./settings-policy.ts";
 import {
   hasParam,
   parseContactIdParam,
@@ -151,6 +152,7 @@ const midRegistrar = z
       3600,
       "By how much the registration upstream must outlive the phone's.",
     ).prefault("2"),
+    ...policySettings,
   })
   .superRefine(
     ({ contact_id_param: name, extra_contact_params: params }, context) => {
@@ -322,5 +324,12 @@ function toRegistrar(given: z.output<typeof midRegistrar>) {
     extraContactParams: given.extra_contact_params,
     upstreamContactParams: [...new Set(given.upstream_contact_params)],
     upstreamMarginSec: given.upstream_margin,
+    minExpiresMode: given.min_expires_mode,
+    expiresRangePercent: given.expires_range,
+    defaultExpiresRangePercent: given.default_expires_range,
+    maxContactsPolicy: given.max_contacts_policy,
+    matchingMode: given.matching_mode,
+    pathMode: given.path_mode,
+    attr: given.attr,
   };
 }

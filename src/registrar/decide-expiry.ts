@@ -35,7 +35,7 @@ export function decideExpiry(record: AorRecord, input: ExpiryInput): AorChange |
  * The registration upstream as it may be by now: with the highest CSeq that has been used, and with the
  * longest life it can have got where an answer was lost.
  */
-function lastKnown({ ctid, upstream }: Binding, input: ExpiryInput): UpstreamRegistration {
+export function lastKnown({ ctid, upstream }: Binding, input: ExpiryInput): UpstreamRegistration {
   const { nowMs, identities, isDoubted, outgoingExpiresSec } = input;
   const pending = identities(ctid);
   const cseq = pending?.callId === upstream.callId ? pending.cseq - 1 : upstream.cseq;

@@ -117,17 +117,27 @@ function acceptContacts(input: RegisterAnswerInput, response: SipResponse): Regi
   if (registered.length < wanted.length) return contactMissing(input, undo);
   const put = registered.map((grant) => acceptedBinding(input, grant, response));
   const removed = granted.filter(({ contact }) => contact.asked.lifetimeSec === 0);
-  const remove = removed.map(({ contact }) => contact.ctid);
+  const remove = [
+    ...removed.map(({ contact }) => contact.ctid),
+    ...forward.evicted.map(ctidOfOwed),
+  ];
   // What is still listed after its removal will have to be removed once more.
   const lingering = removed.filter(({ sec }) => sec > 0).map(owed(input));
+  const evicted = forward.evicted.filter(({ upstream }) => upstream.expiresAtMs > input.nowMs);
   const change = buildChange(ask.aor, {
     put,
     remove,
-    enqueue: [...registered.flatMap((grant) => movedContact(grant, input)), ...lingering],
+    enqueue: [
+      ...registered.flatMap((grant) => movedContact(grant, input)),
+      ...lingering,
+      ...evicted,
+    ],
     dequeue: granted.map(({ contact }) => contact.ctid),
   });
   return accepted(input, response, { change, undo, bindings: afterwards(bindings, put, remove) });
 }
+
+const ctidOfOwed = ({ ctid }: DeRegistration): string => ctid;
 
 /**
  * A contact of ours and the lifetime the main registrar says it has: 0 when it is not listed, or when the

@@ -2,7 +2,7 @@
  * The REGISTER that goes to the main registrar in the place of the phone's: same credentials, same
  * headers, but midreg's own identity, contacts and lifetime.
  */
-import type { Binding } from "../location/binding.ts";
+import type { Binding, DeRegistration } from "../location/binding.ts";
 import { formatQ } from "../sip/contact.ts";
 import { HEADER } from "../sip/header-name.ts";
 import { addressesOf } from "../sip/header-values.ts";
@@ -39,6 +39,8 @@ export interface ForwardedRegister {
   readonly affected: readonly string[];
   /** Whether it comes from a device that is registered, or no proof is asked for (auth.absorb). */
   readonly isProven: boolean;
+  /** De-registrations of the bindings that give way to its contacts, if it is accepted. */
+  readonly evicted: readonly DeRegistration[];
   readonly requestUri: string;
   readonly to: string;
   /** Empty when it is the To URI. */
@@ -51,7 +53,7 @@ export function buildForward(
   input: RegisterInput,
   judged: readonly JudgedContact[],
   isProven: boolean,
-): ForwardedRegister {
+): Omit<ForwardedRegister, "evicted"> {
   const { request, ask, record } = input;
   const contacts = judged.map((contact) => forwardContact(input, contact));
   const identity = chooseIdentity(input, contacts);

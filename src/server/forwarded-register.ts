@@ -105,7 +105,7 @@ export class ForwardedRegisterRun implements AttemptUser {
   }
 
   #finish(response: SipResponse | undefined): void {
-    const { clock, store, options, inFlight, ids, tallies, outbox } = this.#context;
+    const { clock, store, inFlight, ids, tallies, outbox } = this.#context;
     const nowMs = clock.nowMs();
     inFlight.n -= 1;
     tallies.upstream.observe((nowMs - this.#sentAtMs) / 1000);
@@ -119,7 +119,7 @@ export class ForwardedRegisterRun implements AttemptUser {
       source: flowOf(arrival),
       sentAtMs: Math.floor(this.#sentAtMs),
       nowMs: Math.floor(nowMs),
-      policy: options.registerPolicy,
+      policy: ask.policy,
       toTag: ids.tag(),
     });
     this.#answer = answer;

@@ -15,7 +15,7 @@ import type { ServerTransaction } from "./server-transaction.ts";
 export function onRegister(request: SipRequest, arrival: Arrival, context: RegisterContext): void {
   const ask = readRegister(request, context.options.registerPolicy);
   if ("status" in ask) {
-    context.tallies.count("rejected", "malformed");
+    context.tallies.count("rejected", REFUSALS[ask.status] ?? "malformed");
     if (context.errors.allows(arrival.address, arrival.atMs))
       answer(context, arrival, request, ask);
     return;
@@ -27,6 +27,12 @@ export function onRegister(request: SipRequest, arrival: Arrival, context: Regis
     answerBusy(context, arrival, request);
   }
 }
+
+/** Reasons of refusals before anything is looked up; the others are about malformed requests. */
+const REFUSALS: Readonly<Record<number, string>> = {
+  420: "path-unsupported",
+  423: "too-brief",
+};
 
 function answer(
   { transport, ids }: RegisterContext,
@@ -118,15 +124,16 @@ class RegisterRun implements AorTask {
   }
 
   #decide(record: AorRecord | undefined, nowMs: number): RegisterDecision {
-    const { options, ids, upstream, identities, isOwnHost } = this.#context;
+    const { longestOutgoingSec, ids, upstream, identities, isOwnHost } = this.#context;
     return decideRegister({
       request: this.request,
       ask: this.ask,
       record,
       source: flowOf(this.arrival),
       nowMs,
-      policy: options.registerPolicy,
+      policy: this.ask.policy,
       ids,
+      longestOutgoingSec,
       upstreamSentBy: upstream.sentBy,
       identities: identities.read,
       isDoubted: identities.isDoubted,

@@ -187,13 +187,14 @@ function buildContext(
   const owing = { store, queue, upstream, timers, log, metrics, ids, nowMs, userAgent };
   const outbox = new Outbox(owing);
   const identities = new PendingIdentities();
-  const { outgoingExpiresSec } = options.registerPolicy;
-  const sweep = new Sweep({ ...owing, outbox, identities, outgoingExpiresSec });
+  const longestOutgoingSec = options.registerPolicy.outgoingExpiresSec;
+  const sweep = new Sweep({ ...owing, outbox, identities, outgoingExpiresSec: longestOutgoingSec });
   const inFlight = { n: 0 };
   watchGauges(modules, inFlight);
   return {
     ...modules,
     options,
+    longestOutgoingSec,
     transactions,
     timers,
     queue,

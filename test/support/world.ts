@@ -13,6 +13,7 @@ import { VirtualClock } from "./virtual-clock.ts";
 
 /** A policy with OpenSIPS' defaults, margin 2 seconds, proof required. */
 export const POLICY: RegisterPolicy = {
+  rule: "",
   aor: {
     useDomain: true,
     caseSensitive: true,
@@ -28,9 +29,16 @@ export const POLICY: RegisterPolicy = {
   minExpiresSec: 10,
   defaultExpiresSec: 3600,
   maxExpiresSec: 3600,
+  minExpiresMode: "raise",
   expiresMaxDeviationSec: 0,
+  expiresRangePercent: 0,
+  defaultExpiresRangePercent: 0,
   defaultQ: undefined,
   maxContacts: 0,
+  maxContactsPolicy: "refuse",
+  matchingMode: "contact",
+  pathMode: "lazy",
+  attr: "",
   maxContactLength: 2048,
   retryAfterSec: 0,
   cseqDelaySec: 20,
