@@ -23,7 +23,7 @@ import { UdpTransport } from "../transport/udp-transport.ts";
 import { makeDataDirectory } from "./data-directory.ts";
 import { readInstallSecret } from "./install-secret.ts";
 import type { Logger } from "./logger.ts";
-import { buildRegisterPolicy } from "./register-policy.ts";
+import { buildRegisterPolicy, buildRegisterRules } from "./register-policy.ts";
 import { resumeOffset, SteadyClock } from "./steady-clock.ts";
 import { buildIsTrusted } from "./trusted-sources.ts";
 
@@ -60,6 +60,7 @@ export async function serve(
     const server = new Server(
       {
         registerPolicy: buildRegisterPolicy(settings),
+        registerRules: buildRegisterRules(settings),
         upstreamUri: settings.upstream.uri,
         upstreamTimeoutMs: settings.upstream.timeoutMs,
         isTrustedUpstream: buildIsTrusted(settings.upstream.trusted),

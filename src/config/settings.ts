@@ -1,6 +1,7 @@
 import { z } from "zod";
 import {
   type HostPort,
+  listenerId,
   parseAdminAddress,
   parseAdvertised,
   parseDnsServer,
@@ -11,6 +12,7 @@ import {
 import { milliseconds, seconds } from "./duration.ts";
 import { choice, leaf, onOrOff, Refusal, wholeNumber } from "./leaf.ts";
 import { policySettings } from "./settings-policy.ts";
+import { checkRuleList, inRule, MAX_RULES, ruleMatch, ruleName } from "./settings-rules.ts";
 import {
   hasParam,
   parseContactIdParam,
@@ -77,6 +79,8 @@ const admin = z
     }).prefault("127.0.0.1:8080"),
   })
   .meta({ shorthand: "listen", description: "The admin listener." });
+
+const TAKEN_BY_ID = "must not have the parameter that contact_id_param names";
 
 const midRegistrar = z
   .strictObject({
@@ -157,8 +161,7 @@ const midRegistrar = z
   .superRefine(
     ({ contact_id_param: name, extra_contact_params: params }, context) => {
       if (!hasParam(params, name)) return;
-      const message = "must not have the parameter that contact_id_param names";
-      context.addIssue({ code: "custom", message, path: ["extra_contact_params"] });
+      context.addIssue({ code: "custom", message: TAKEN_BY_ID, path: ["extra_contact_params"] });
     },
     { when: ({ issues }) => !issues.some(concernsParams) },
   );
@@ -168,6 +171,45 @@ function concernsParams({ code, path = [] }: z.core.$ZodRawIssue): boolean {
   if (path.length === 0) return code !== "unrecognized_keys";
   return path[0] === "contact_id_param" || path[0] === "extra_contact_params";
 }
+
+const { shape: registrar } = midRegistrar;
+
+const absorb = choice(
+  { values: ["proven", "open"], unavailable: ["digest"] },
+  "Which refreshes may be answered locally: proven ones, or all of them (closed networks).",
+).prefault("proven");
+
+/** What a rule may set, all of it optional. */
+const ruleSettings = z.strictObject({
+  mode: inRule(registrar.mode),
+  outgoing_expires: inRule(registrar.outgoing_expires),
+  min_expires: inRule(registrar.min_expires),
+  min_expires_mode: inRule(registrar.min_expires_mode),
+  default_expires: inRule(registrar.default_expires),
+  max_expires: inRule(registrar.max_expires),
+  expires_max_deviation: inRule(registrar.expires_max_deviation),
+  expires_range: inRule(registrar.expires_range),
+  default_expires_range: inRule(registrar.default_expires_range),
+  default_q: inRule(registrar.default_q),
+  max_contacts: inRule(registrar.max_contacts),
+  max_contacts_policy: inRule(registrar.max_contacts_policy),
+  matching_mode: inRule(registrar.matching_mode),
+  path_mode: inRule(registrar.path_mode),
+  extra_contact_params: inRule(registrar.extra_contact_params),
+  attr: inRule(registrar.attr),
+  absorb: inRule(absorb),
+});
+
+const rules = z
+  .array(
+    z.strictObject({
+      name: ruleName,
+      match: ruleMatch.prefault({}),
+      set: ruleSettings.prefault({}),
+    }),
+  )
+  .max(MAX_RULES, `must have at most ${MAX_RULES} items`)
+  .superRefine(checkRuleList);
 
 /** The configuration as operators write it: names and levels of the file, every leaf a text. */
 export const documentSchema = z.strictObject({
@@ -202,6 +244,7 @@ export const documentSchema = z.strictObject({
     })
     .prefault({}),
   mid_registrar: midRegistrar.prefault({}),
+  rules: rules.prefault([]),
   usrloc: z
     .strictObject({
       use_domain: onOrOff("Whether the address-of-record includes the domain.").prefault("true"),
@@ -214,10 +257,7 @@ export const documentSchema = z.strictObject({
     .prefault({}),
   auth: z
     .strictObject({
-      absorb: choice(
-        { values: ["proven", "open"], unavailable: ["digest"] },
-        "Which refreshes may be answered locally: proven ones, or all of them (closed networks).",
-      ).prefault("proven"),
+      absorb,
     })
     .prefault({}),
   storage: z
@@ -251,8 +291,25 @@ export const documentSchema = z.strictObject({
     .prefault({}),
 });
 
+/** What rules and the rest of the configuration have to do with each other. */
+function checkRules(given: Document, context: z.RefinementCtx): void {
+  const known = given.listen.map(({ address }) => listenerId(address));
+  for (const [at, { match, set }] of given.rules.entries()) {
+    for (const [item, id] of (match.listener ?? []).entries()) {
+      if (known.includes(id)) continue;
+      const message = `must be one of ${known.join(", ")}`;
+      const path = ["rules", at, "match", "listener", item];
+      context.addIssue({ code: "custom", message, path });
+    }
+    if (hasParam(set.extra_contact_params ?? "", given.mid_registrar.contact_id_param)) {
+      const path = ["rules", at, "set", "extra_contact_params"];
+      context.addIssue({ code: "custom", message: TAKEN_BY_ID, path });
+    }
+  }
+}
+
 /** From what operators write to what the appliance uses. */
-export const settingsSchema = documentSchema.transform((given) => ({
+export const settingsSchema = documentSchema.superRefine(checkRules).transform((given) => ({
   upstream: {
     uri: given.upstream.uri,
     trusted: given.upstream.trusted,
@@ -262,12 +319,12 @@ export const settingsSchema = documentSchema.transform((given) => ({
   admin: given.admin.listen,
   dataDir: given.data,
   logLevel: given.log.level,
-  registrar: {
-    ...toRegistrar(given.mid_registrar),
-    useDomain: given.usrloc.use_domain,
-    cseqDelaySec: given.usrloc.cseq_delay,
-    absorb: given.auth.absorb,
-  },
+  registrar: toRegistrar(given, {}),
+  rules: given.rules.map(({ name, match, set }) => ({
+    name,
+    match: toMatch(match),
+    registrar: toRegistrar(given, set),
+  })),
   storage: given.storage,
   secret: given.secret,
   dns: { servers: given.dns.servers, cacheTtlSec: given.dns.cache_ttl },
@@ -298,7 +355,19 @@ function toListener(given: { address: SocketAddress; advertised?: HostPort | und
   };
 }
 
-function toRegistrar(given: z.output<typeof midRegistrar>) {
+/** A rule's conditions; those not given are undefined. */
+function toMatch({ user_agent: userAgent, ...rest }: Document["rules"][number]["match"]) {
+  return { ...rest, userAgent };
+}
+
+type Document = z.output<typeof documentSchema>;
+
+/** The settings about registrations, with what a rule sets in the place of the general ones. */
+function toRegistrar(
+  { mid_registrar, usrloc, auth }: Document,
+  { absorb: ownAbsorb, ...set }: Document["rules"][number]["set"],
+) {
+  const given: z.output<typeof midRegistrar> = Object.assign({}, mid_registrar, set);
   const minExpiresSec = given.min_expires;
   // OpenSIPS: a maximum below the minimum is raised to it, and the default is moved between the two.
   const maxExpiresSec = given.max_expires === 0 ? 0 : Math.max(given.max_expires, minExpiresSec);
@@ -331,5 +400,8 @@ function toRegistrar(given: z.output<typeof midRegistrar>) {
     matchingMode: given.matching_mode,
     pathMode: given.path_mode,
     attr: given.attr,
+    useDomain: usrloc.use_domain,
+    cseqDelaySec: usrloc.cseq_delay,
+    absorb: ownAbsorb ?? auth.absorb,
   };
 }

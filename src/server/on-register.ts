@@ -2,6 +2,7 @@ import type { AorRecord } from "../location/binding.ts";
 import type { AorChange } from "../location/change.ts";
 import { decideRegister, type RegisterDecision } from "../registrar/decide-register.ts";
 import { type RegisterAsk, readRegister } from "../registrar/read-register.ts";
+import { policyFor } from "../registrar/rules.ts";
 import { buildResponse } from "../sip/build-response.ts";
 import type { SipRequest } from "../sip/message.ts";
 import type { AorTask } from "./aor-queue.ts";
@@ -13,7 +14,8 @@ import type { ServerTransaction } from "./server-transaction.ts";
 
 /** Handles a REGISTER that belongs to no live transaction. */
 export function onRegister(request: SipRequest, arrival: Arrival, context: RegisterContext): void {
-  const ask = readRegister(request, context.options.registerPolicy);
+  const { registerRules, registerPolicy } = context.options;
+  const ask = readRegister(request, policyFor(request, arrival, registerRules, registerPolicy));
   if ("status" in ask) {
     context.tallies.count("rejected", REFUSALS[ask.status] ?? "malformed");
     if (context.errors.allows(arrival.address, arrival.atMs))
@@ -190,7 +192,9 @@ class RegisterRun implements AorTask {
   #log(decision: RegisterDecision): void {
     const { kind, reason } = decision;
     const { address, port } = this.arrival;
-    const fields = { aor: this.ask.aor, kind, reason, call_id: this.request.callId, address, port };
+    const { aor, policy } = this.ask;
+    const { callId } = this.request;
+    const fields = { aor, kind, reason, rule: policy.rule, call_id: callId, address, port };
     this.#context.log.debug(fields, "register");
   }
 }

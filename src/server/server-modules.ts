@@ -10,6 +10,7 @@ import type {
   Transport,
 } from "../ports.ts";
 import type { RegisterPolicy } from "../registrar/register-policy.ts";
+import type { RegisterRule } from "../registrar/rules.ts";
 
 /** The adapters the server is built on. */
 export interface ServerModules {
@@ -24,7 +25,10 @@ export interface ServerModules {
 
 /** What the operator has decided. */
 export interface ServerOptions {
+  /** Holds for every REGISTER that no rule matches, and for all else. */
   readonly registerPolicy: RegisterPolicy;
+  /** The first one that matches a REGISTER gives its policy. */
+  readonly registerRules: readonly RegisterRule[];
   readonly upstreamUri: string;
   readonly upstreamTimeoutMs: number;
   readonly isTrustedUpstream: (address: string, port: number) => boolean;

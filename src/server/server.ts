@@ -187,7 +187,8 @@ function buildContext(
   const owing = { store, queue, upstream, timers, log, metrics, ids, nowMs, userAgent };
   const outbox = new Outbox(owing);
   const identities = new PendingIdentities();
-  const longestOutgoingSec = options.registerPolicy.outgoingExpiresSec;
+  const policies = [options.registerPolicy, ...options.registerRules.map(({ policy }) => policy)];
+  const longestOutgoingSec = Math.max(...policies.map((policy) => policy.outgoingExpiresSec));
   const sweep = new Sweep({ ...owing, outbox, identities, outgoingExpiresSec: longestOutgoingSec });
   const inFlight = { n: 0 };
   watchGauges(modules, inFlight);

@@ -49,6 +49,7 @@ describe("with nothing but an upstream, every setting has its default", () => {
         attr: "",
         absorb: "proven",
       },
+      rules: [],
       storage: { mode: "sqlite", durability: "commit" },
       secret: undefined,
       dns: { servers: [], cacheTtlSec: 60 },

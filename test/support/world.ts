@@ -1,6 +1,7 @@
 import type { AorRecord } from "../../src/location/binding.ts";
 import type { LocationStore } from "../../src/ports.ts";
 import type { RegisterPolicy } from "../../src/registrar/register-policy.ts";
+import type { RuleMatch } from "../../src/registrar/rules.ts";
 import { Server } from "../../src/server/server.ts";
 import { parseUri } from "../../src/sip/uri.ts";
 import { MemoryStore } from "../../src/store/memory-store.ts";
@@ -54,6 +55,11 @@ export const SERVER_PLACE = "192.0.2.1:5060";
 
 export interface WorldOptions {
   readonly policy?: Partial<RegisterPolicy>;
+  /** Rules, each with what its policy has of its own. */
+  readonly rules?: ReadonlyArray<{
+    readonly match: RuleMatch;
+    readonly policy: Partial<RegisterPolicy>;
+  }>;
   readonly store?: LocationStore;
   /** Addresses and ports midreg listens on; the first one is what phones use. */
   readonly listeners?: ReadonlyArray<readonly [address: string, port: number]>;
@@ -89,6 +95,10 @@ export class World {
     this.server = new Server(
       {
         registerPolicy: { ...POLICY, ...options.policy },
+        registerRules: (options.rules ?? []).map(({ match, policy }) => ({
+          match,
+          policy: { ...POLICY, ...options.policy, ...policy },
+        })),
         upstreamUri: options.upstreamUri ?? `sip:${this.main.place}`,
         upstreamTimeoutMs: 10_000,
         isTrustedUpstream: () => false,
