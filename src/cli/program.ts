@@ -1,7 +1,9 @@
 import { readFileSync } from "node:fs";
 import { ConfigError } from "../config/config-error.ts";
+import { readingFailure } from "../config/expand.ts";
 import { type LoadedSettings, loadSettings } from "../config/load-settings.ts";
 import { type Command, parseCommandLine } from "./command-line.ts";
+import { ExplainError, explainRegister } from "./explain-register.ts";
 import { createLogger } from "./logger.ts";
 import { serve } from "./serve.ts";
 
@@ -32,6 +34,8 @@ export async function runProgram(surroundings: Surroundings): Promise<number> {
       return EXIT.usage;
     case "check":
       return check(command, surroundings);
+    case "explain":
+      return explain(command, surroundings);
     case "run":
       return run(command, surroundings);
     default:
@@ -47,6 +51,33 @@ function check(command: SettingsCommand, surroundings: Surroundings): number {
   for (const warning of loaded.warnings) surroundings.err(`midreg: warning: ${warning}\n`);
   surroundings.out("midreg: the configuration is good\n");
   return EXIT.ok;
+}
+
+function explain(
+  command: Extract<Command, { kind: "explain" }>,
+  surroundings: Surroundings,
+): number {
+  const loaded = load(command, surroundings);
+  if (loaded === undefined) return EXIT.config;
+  const { registerFile, source, listener } = command;
+  try {
+    const text = readRegisterFile(registerFile);
+    surroundings.out(explainRegister(loaded.settings, { text, source, listener }));
+    return EXIT.ok;
+  } catch (error) {
+    if (!(error instanceof ExplainError)) throw error;
+    surroundings.err(`midreg: ${registerFile}: ${error.message}\n`);
+    return EXIT.failed;
+  }
+}
+
+/** A message is bytes, and latin1 keeps them all. */
+function readRegisterFile(path: string): string {
+  try {
+    return readFileSync(path, "latin1");
+  } catch (error) {
+    throw new ExplainError(readingFailure(error));
+  }
 }
 
 async function run(command: SettingsCommand, surroundings: Surroundings): Promise<number> {
