@@ -1,5 +1,7 @@
+import { readFileSync } from "node:fs";
 import { describe, expect, test } from "vitest";
 import type { Settings } from "../../src/config/settings.ts";
+import { settingsJsonSchema } from "../../src/config/settings-json-schema.ts";
 import { load, problemsOf } from "./load.ts";
 
 /** The first rule of a configuration whose rules begin with this one. */
@@ -152,18 +154,28 @@ test.each<[yaml: string, problems: readonly string[]]>([
 });
 
 test.each([
-  ["rules: 5", "midreg.yaml:1:8: rules[0]: must be a section: lines of the form setting: value"],
-  ["rules: [{match: {aor: x}}]", "midreg.yaml:1:9: rules[0].name: missing"],
   [
+    "one that is no section",
+    "rules: 5",
+    "midreg.yaml:1:8: rules[0]: must be a section: lines of the form setting: value",
+  ],
+  ["one without a name", "rules: [{match: {aor: x}}]", "midreg.yaml:1:9: rules[0].name: missing"],
+  [
+    "two of one name",
     "rules: [{name: a}, {name: a}]",
     'midreg.yaml:1:27: rules[1].name: must not be given twice, not "a"',
   ],
-  [`rules: [${"{name: x},".repeat(101)}]`, "midreg.yaml:1:8: rules: must have at most 100 items"],
   [
+    "more than a hundred",
+    `rules: [${"{name: x},".repeat(101)}]`,
+    "midreg.yaml:1:8: rules: must have at most 100 items",
+  ],
+  [
+    "too many patterns",
     `rules: [${Array.from({ length: 9 }, (_, at) => `{name: r${at}, match: {aor: [${"x,".repeat(32)}]}},`).join("")}]`,
     "midreg.yaml:1:8: rules: must have at most 256 patterns together",
   ],
-])("%.40s is refused", (yaml, problem) => {
+])("rules are refused: %s", (_, yaml, problem) => {
   expect(problemsOf({ yaml })).toContain(problem);
 });
 
@@ -188,4 +200,33 @@ describe("what is legal and probably not meant is warned about", () => {
     const yaml = `mid_registrar: {outgoing_expires: 2h}\nrules: [${rules}]`;
     expect(load({ yaml }).warnings).toEqual(expected);
   });
+});
+
+test("the example in the README is a good configuration", () => {
+  const readme = readFileSync("README.md", "utf8");
+  const blocks = [...readme.matchAll(/```yaml\n([^]*?)```/gu)].map(([, block = ""]) => block);
+  const { settings, warnings } = load({ yaml: blocks.join("\n"), flags: {} });
+  expect(settings.rules.map(({ name }) => name)).toEqual(["office phones", "mobiles", "guests"]);
+  expect(warnings).toEqual([expect.stringContaining("rules[0] (office phones).absorb: open")]);
+});
+
+test("editors are told one value or a list", () => {
+  const schema = settingsJsonSchema();
+  const short = { anyOf: [{ type: "string" }, { type: "array", minItems: 1, maxItems: 32 }] };
+  expect(schema).toMatchObject({
+    properties: {
+      rules: {
+        anyOf: [
+          { type: "string" },
+          {
+            items: {
+              required: ["name"],
+              properties: { match: { properties: { user_agent: short, source: short } } },
+            },
+          },
+        ],
+      },
+    },
+  });
+  expect(JSON.stringify(schema)).not.toContain("isWhole");
 });

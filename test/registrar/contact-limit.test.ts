@@ -29,10 +29,10 @@ const STRANGER = "<sip:alice@stranger>;expires=60";
 
 describe("a REGISTER over max_contacts", () => {
   test.each<[string, InputParts, readonly string[]]>([
-    ["oldest", parts("evict-oldest", 3, [NEXT]), ["old"]],
-    ["two oldest for two", parts("evict-oldest", 3, [NEXT, STRANGER]), ["old", "mid"]],
+    ["the oldest", parts("evict-oldest", 3, [NEXT]), ["old"]],
+    ["the two oldest for two", parts("evict-oldest", 3, [NEXT, STRANGER]), ["old", "mid"]],
     [
-      "oldest but for one it refreshes",
+      "the oldest but for one it refreshes",
       parts("evict-oldest", 3, ["<sip:alice@old>", NEXT]),
       ["mid"],
     ],
@@ -48,7 +48,7 @@ describe("a REGISTER over max_contacts", () => {
       parts("evict-oldest", 1, [NEXT]),
       ["old", "mid", "new"],
     ],
-  ])("evicts the %s", (_, given, ctids) => {
+  ])("evicts %s", (_, given, ctids) => {
     const { forward } = decideAs("forward", given);
     expect(forward.evicted.map(({ ctid }) => ctid)).toEqual(ctids);
     // Nothing of it goes upstream with the REGISTER itself.
