@@ -15,9 +15,16 @@ import type { ServerTransaction } from "./server-transaction.ts";
 /** Handles a REGISTER that belongs to no live transaction. */
 export function onRegister(request: SipRequest, arrival: Arrival, context: RegisterContext): void {
   const { registerRules, registerPolicy } = context.options;
-  const ask = readRegister(request, policyFor(request, arrival, registerRules, registerPolicy));
+  const policy = policyFor(request, arrival, registerRules, registerPolicy);
+  const ask = readRegister(request, policy);
   if ("status" in ask) {
-    context.tallies.count("rejected", REFUSALS[ask.status] ?? "malformed");
+    const reason = REFUSALS[ask.status] ?? "malformed";
+    context.tallies.count("rejected", reason);
+    if (context.log.isDebug) {
+      const { address, port } = arrival;
+      const call = { rule: policy.rule, call_id: request.callId, address, port };
+      context.log.debug({ kind: "reject", reason, detail: ask.reason, ...call }, "register");
+    }
     if (context.errors.allows(arrival.address, arrival.atMs))
       answer(context, arrival, request, ask);
     return;

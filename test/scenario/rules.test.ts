@@ -69,9 +69,14 @@ describe("each REGISTER is decided by the rule that it matches", () => {
     const world = await World.start({ rules });
     world.phone("alice", "10.1.1.1:5060").register();
     world.phone("bob", "198.51.100.7:5060").register();
+    world.phone("guest1", "198.51.100.7:5062").register({ expires: 60 });
     world.pass(1);
     const lines = world.recording.lines.filter(({ text }) => text === "register");
-    expect(lines.map(({ fields }) => fields["rule"])).toEqual(["office", ""]);
+    expect(lines.map(({ fields }) => [fields["rule"], fields["reason"]])).toEqual([
+      ["office", "new-aor"],
+      ["", "new-aor"],
+      ["guests", "too-brief"],
+    ]);
   });
 });
 
