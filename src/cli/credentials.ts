@@ -34,7 +34,7 @@ export function readCredentialFile(path: string): readonly Credential[] {
  * auth.credentials_file, which win.
  */
 export function loadCredentials(settings: Settings, log: Log): CredentialTable {
-  const { storage, dataDir, auth, registrar } = settings;
+  const { storage, dataDir, auth } = settings;
   const table = new CredentialTable();
   const stored = storage.mode === "memory" ? [] : readCredentials(join(dataDir, DATABASE_FILE));
   for (const { algorithm: name, ...rest } of stored) {
@@ -44,7 +44,7 @@ export function loadCredentials(settings: Settings, log: Log): CredentialTable {
   const { credentialsFile: file } = auth;
   for (const credential of file === undefined ? [] : readCredentialFile(file))
     table.add(credential);
-  if (registrar.absorb === "digest" && table.size === 0) {
+  if (isDigestUsed(settings) && table.size === 0) {
     const advice = "add some with midreg credential, or name a file in auth.credentials_file";
     log.warn(
       {},
@@ -55,8 +55,9 @@ export function loadCredentials(settings: Settings, log: Log): CredentialTable {
 }
 
 /** How midreg challenges, in the form the server takes it. Throws a StartError. */
-export function buildDigestOptions({ auth, registrar }: Settings): DigestOptions {
-  if (registrar.absorb === "digest") auth.algorithms.forEach(refuseUnavailable);
+export function buildDigestOptions(settings: Settings): DigestOptions {
+  const { auth, registrar } = settings;
+  if (isDigestUsed(settings)) auth.algorithms.forEach(refuseUnavailable);
   return {
     realm: auth.realm === undefined ? undefined : toBytes(auth.realm),
     algorithms: auth.algorithms,
@@ -64,6 +65,11 @@ export function buildDigestOptions({ auth, registrar }: Settings): DigestOptions
     nonceLifetimeMs: auth.nonceLifetimeSec * 1000,
     isCaseSensitive: registrar.caseSensitive,
   };
+}
+
+/** Whether any REGISTER is challenged. */
+function isDigestUsed({ registrar, rules }: Settings): boolean {
+  return registrar.absorb === "digest" || rules.some((rule) => rule.registrar.absorb === "digest");
 }
 
 /** A Node.js that is built for FIPS has no MD5. */

@@ -1,9 +1,11 @@
 import { readFileSync } from "node:fs";
 import { ConfigError } from "../config/config-error.ts";
+import { readingFailure } from "../config/expand.ts";
 import { type LoadedSettings, loadSettings } from "../config/load-settings.ts";
 import { type Command, parseCommandLine } from "./command-line.ts";
 import type { CredentialCommand } from "./credential-arguments.ts";
 import { runCredentialCommand } from "./credential-command.ts";
+import { ExplainError, explainRegister } from "./explain-register.ts";
 import { createLogger } from "./logger.ts";
 import { serve } from "./serve.ts";
 
@@ -38,6 +40,8 @@ export async function runProgram(surroundings: Surroundings): Promise<number> {
       return check(command, surroundings);
     case "credential":
       return changeCredentials(command, surroundings);
+    case "explain":
+      return explain(command, surroundings);
     case "run":
       return run(command, surroundings);
     default:
@@ -53,6 +57,33 @@ function check(command: SettingsCommand, surroundings: Surroundings): number {
   for (const warning of loaded.warnings) surroundings.err(`midreg: warning: ${warning}\n`);
   surroundings.out("midreg: the configuration is good\n");
   return EXIT.ok;
+}
+
+function explain(
+  command: Extract<Command, { kind: "explain" }>,
+  surroundings: Surroundings,
+): number {
+  const loaded = load(command, surroundings);
+  if (loaded === undefined) return EXIT.config;
+  const { registerFile, source, listener } = command;
+  try {
+    const text = readRegisterFile(registerFile);
+    surroundings.out(explainRegister(loaded.settings, { text, source, listener }));
+    return EXIT.ok;
+  } catch (error) {
+    if (!(error instanceof ExplainError)) throw error;
+    surroundings.err(`midreg: ${registerFile}: ${error.message}\n`);
+    return EXIT.failed;
+  }
+}
+
+/** A message is bytes, and latin1 keeps them all. */
+function readRegisterFile(path: string): string {
+  try {
+    return readFileSync(path, "latin1");
+  } catch (error) {
+    throw new ExplainError(readingFailure(error));
+  }
 }
 
 async function run(command: SettingsCommand, surroundings: Surroundings): Promise<number> {
@@ -95,7 +126,7 @@ function reportConfig({ problems }: ConfigError, { err }: Surroundings): number 
 }
 
 function load(
-  { configFile, flags }: SettingsCommand,
+  { configFile, flags }: Pick<SettingsCommand, "configFile" | "flags">,
   surroundings: Surroundings,
 ): LoadedSettings | undefined {
   try {

@@ -23,7 +23,7 @@ import { buildDigestOptions, loadCredentials } from "./credentials.ts";
 import { DATABASE_FILE, MIGRATIONS_DIR, makeDataDirectory } from "./data-directory.ts";
 import { readInstallSecret } from "./install-secret.ts";
 import type { Logger } from "./logger.ts";
-import { buildRegisterPolicy } from "./register-policy.ts";
+import { buildRegisterPolicy, buildRegisterRules } from "./register-policy.ts";
 import { resumeOffset, SteadyClock } from "./steady-clock.ts";
 import { buildIsTrusted } from "./trusted-sources.ts";
 
@@ -63,6 +63,7 @@ export async function serve(
         registerPolicy: buildRegisterPolicy(settings),
         lookup: settings.lookup,
         digest: buildDigestOptions(settings),
+        registerRules: buildRegisterRules(settings),
         upstreamUri: settings.upstream.uri,
         upstreamTimeoutMs: settings.upstream.timeoutMs,
         isTrustedUpstream: buildIsTrusted(settings.upstream.trusted),

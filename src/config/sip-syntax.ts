@@ -112,3 +112,24 @@ export function parseRealm(text: string): string | Refusal {
     ? text
     : new Refusal("must be a text of at most 256 characters");
 }
+
+/** How contacts are matched: OpenSIPS' 0 and 1, or a word, or the name of a URI parameter. */
+export function parseMatchingMode(
+  text: string,
+): "contact" | "contact-call-id" | "instance" | `param:${string}` | Refusal {
+  const rule = "must be contact, contact-call-id, instance, or param:NAME such as param:rinstance";
+  const word = text.toLowerCase();
+  if (word === "contact" || word === "0") return "contact";
+  if (word === "contact-call-id" || word === "1") return "contact-call-id";
+  if (word === "instance") return "instance";
+  const name = word.startsWith("param:") ? word.slice("param:".length) : "";
+  if (PARAM_NAME.test(name) && name.length <= MAX_NAME_LENGTH) return `param:${name}`;
+  const isParam = name === "" && PARAM_NAME.test(text) && text.length <= MAX_NAME_LENGTH;
+  return new Refusal(rule, isParam ? `did you mean "param:${text}"?` : undefined);
+}
+
+/** A remark of printable ASCII; may be empty. */
+export function parseAttr(text: string): string | Refusal {
+  const isLegal = /^[ -~]*$/u.test(text) && text.length <= MAX_PARAMS_LENGTH;
+  return isLegal ? text : new Refusal("must be printable ASCII, 255 characters at most");
+}

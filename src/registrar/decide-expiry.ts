@@ -48,7 +48,7 @@ function leavesRegistration({ mode }: Binding, record: AorRecord, nowMs: number)
  * The registration upstream as it may be by now: with the highest CSeq that has been used, and with the
  * longest life it can have got where an answer was lost.
  */
-function lastKnown(
+export function lastKnown(
   { ctid, upstream }: Binding,
   key: string,
   input: ExpiryInput,

@@ -119,7 +119,10 @@ function acceptContacts(input: RegisterAnswerInput, response: SipResponse): Regi
   const isLost = staysShared(forward) && granted.some(({ sec }) => sec === 0);
   if (isLost || registered.length < wanted.length) return contactMissing(input, undo);
   const removed = granted.filter(({ contact }) => contact.asked.lifetimeSec === 0);
-  const remove = removed.map(({ contact }) => contact.ctid);
+  const remove = [
+    ...removed.map(({ contact }) => contact.ctid),
+    ...forward.evicted.map(ctidOfOwed),
+  ];
   const fresh = registered.map((grant) => acceptedBinding(input, grant, response));
   const put = [...fresh, ...movedSharers(input, granted)];
   // What is still listed after its removal will have to be removed once more.
@@ -128,11 +131,13 @@ function acceptContacts(input: RegisterAnswerInput, response: SipResponse): Regi
   const change = buildChange(ask.aor, {
     put,
     remove,
-    enqueue: [...movedContacts(input, put, remove), ...lingering],
+    enqueue: [...movedContacts(input, put, remove), ...lingering, ...evictions(input)],
     dequeue: [...new Set(granted.map(({ contact }) => keyOf(contact, input)))],
   });
   return accepted(input, response, { change, undo, bindings: afterwards(bindings, put, remove) });
 }
+
+const ctidOfOwed = ({ ctid }: DeRegistration): string => ctid;
 
 /**
  * A contact of ours and the lifetime the main registrar says it has: 0 when it is not listed, or when the
@@ -260,6 +265,14 @@ function owed(input: RegisterAnswerInput): (grant: Grant) => DeRegistration {
   };
 }
 
+/** What is owed for bindings that gave way: those that stood upstream by themselves. */
+function evictions({ forward, record, nowMs }: RegisterAnswerInput): readonly DeRegistration[] {
+  return forward.evicted.filter(({ ctid, upstream }) => {
+    const binding = record?.bindings.find((one) => one.ctid === ctid);
+    return binding?.mode === "contact" && upstream.expiresAtMs > nowMs;
+  });
+}
+
 /** What has been registered anew upstream by this request. */
 function undoOf(
   input: RegisterAnswerInput,
@@ -287,7 +300,11 @@ function movedSharers(input: RegisterAnswerInput, granted: readonly Grant[]): re
   // A grant that was shortened shortens everything that depends on it.
   const lastMs = upstream.expiresAtMs - input.policy.upstreamMarginSec * 1000;
   return sharers(record)
-    .filter(({ ctid }) => granted.every(({ contact }) => contact.ctid !== ctid))
+    .filter(
+      ({ ctid }) =>
+        granted.every(({ contact }) => contact.ctid !== ctid) &&
+        forward.evicted.every((gone) => gone.ctid !== ctid),
+    )
     .map((one) => ({ ...one, upstream, expiresAtMs: Math.min(one.expiresAtMs, lastMs) }));
 }
 
@@ -311,6 +328,7 @@ function movedContacts(
 ): readonly DeRegistration[] {
   const before = input.record?.bindings ?? [];
   const contacts = new Set(input.forward.contacts.map(({ upstreamContact }) => upstreamContact));
+  for (const { upstream } of evictions(input)) contacts.add(upstream.contact);
   for (const { upstream } of afterwards(before, put, remove)) contacts.add(upstream.contact);
   const moved: DeRegistration[] = [];
   for (const { ctid, upstream } of before) {

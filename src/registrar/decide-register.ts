@@ -1,11 +1,13 @@
-import type { AorRecord, Binding } from "../location/binding.ts";
+import type { AorRecord, Binding, DeRegistration } from "../location/binding.ts";
 import { type AorChange, buildChange, type Touch } from "../location/change.ts";
-import { validBindings } from "../location/match-contact.ts";
+import { contactKey, type MatchingMode, validBindings } from "../location/match-contact.ts";
 import { buildResponse } from "../sip/build-response.ts";
 import { HEADER } from "../sip/header-name.ts";
 import { secondsHeader } from "../sip/header-values.ts";
 import { hasHeader } from "../sip/message.ts";
+import { makeRoom } from "./contact-limit.ts";
 import { type ForwardReason, type JudgedContact, judgeContact } from "./judge-contact.ts";
+import { isSpread } from "./lifetimes.ts";
 import { methodsOf, userAgentOf } from "./read-register.ts";
 import { contactLine, pathLine } from "./register-answer.ts";
 import type { RegisterInput } from "./register-input.ts";
@@ -43,28 +45,30 @@ export function decideRegister(input: RegisterInput): RegisterDecision {
   if (ask.isStar) return decideStar(input);
   const judged = judgeAll(input);
   if (judged.some(({ verdict }) => verdict === "old-cseq")) return rejectOldCSeq(input);
-  if (isOverLimit(input, judged)) {
-    return reject(input, "too-many-contacts", 503, "Too many contacts");
-  }
-  if (hasHeader(request, HEADER.require)) return forward(input, "require", judged);
+  const evicted = makeRoom(input, judged);
+  if (evicted === undefined) return reject(input, "too-many-contacts", 503, "Too many contacts");
+  if (hasHeader(request, HEADER.require)) return forward(input, "require", judged, evicted);
   if (judged.length === 0) return decideFetch(input);
   const reason = forwardReason(input, judged);
-  if (reason !== undefined) return forward(input, reason, judged);
+  if (reason !== undefined) return forward(input, reason, judged, evicted);
   return absorb(input, judged, judged[0]?.binding);
 }
 
 function judgeAll(input: RegisterInput): readonly JudgedContact[] {
   const { policy, ids } = input;
   // Randomness is drawn only where lifetimes are spread.
-  const fraction = policy.expiresMaxDeviationSec === 0 ? 0 : ids.fraction();
+  const fraction = isSpread(policy) ? ids.fraction() : 0;
   const judged = input.ask.contacts.map((asked) => judgeContact(asked, input, fraction));
-  return judged.length < 2 ? judged : lastWords(judged);
+  return judged.length < 2 ? judged : lastWords(judged, policy.matchingMode);
 }
 
 /** Of several contacts that mean the same binding the last counts, as in read-register.ts. */
-function lastWords(judged: readonly JudgedContact[]): JudgedContact[] {
+function lastWords(judged: readonly JudgedContact[], mode: MatchingMode): JudgedContact[] {
   const byBinding = new Map<string, JudgedContact>();
-  for (const contact of judged) byBinding.set(contact.binding?.ctid ?? contact.asked.uri, contact);
+  for (const contact of judged) {
+    const { asked, binding } = contact;
+    byBinding.set(binding?.ctid ?? contactKey(asked, mode) ?? asked.uri, contact);
+  }
   return [...byBinding.values()];
 }
 
@@ -91,21 +95,6 @@ function forwardReason(
   }
   // The last device takes the shared registration with it.
   return hasRemoval && !isShared(input, judged) ? "removal" : undefined;
-}
-
-/** Whether the address-of-record would hold more bindings than it may, were the request accepted. */
-function isOverLimit(input: RegisterInput, judged: readonly JudgedContact[]): boolean {
-  const { maxContacts } = input.policy;
-  if (maxContacts === 0) return false;
-  const isNew = ({ asked, binding }: JudgedContact): boolean =>
-    asked.lifetimeSec > 0 && (binding === undefined || binding.expiresAtMs <= input.nowMs);
-  const added = judged.filter((contact) => isNew(contact)).length;
-  if (added === 0) return false;
-  const removed = judged.filter(
-    ({ asked, binding }) =>
-      asked.lifetimeSec === 0 && binding !== undefined && binding.expiresAtMs > input.nowMs,
-  ).length;
-  return validBindings(input.record, input.nowMs).length + added - removed > maxContacts;
 }
 
 function decideFetch(input: RegisterInput): RegisterDecision {
@@ -177,6 +166,8 @@ function moveBinding(
   const moved = {
     ...binding,
     ...buildTouch(input, contact, binding),
+    // Where the URI tells devices apart it stays as first seen, otherwise it may be a new address.
+    contact: input.policy.matchingMode.startsWith("contact") ? binding.contact : contact.asked.uri,
     params: contact.asked.params,
     q: contact.asked.q,
     callId: request.callId,
@@ -191,6 +182,7 @@ function moveBinding(
 
 function isChanged(a: Binding, b: Binding): boolean {
   return (
+    a.contact !== b.contact ||
     a.params !== b.params ||
     a.q !== b.q ||
     a.callId !== b.callId ||
@@ -260,11 +252,13 @@ function forward(
   input: RegisterInput,
   reason: ForwardReason,
   judged: readonly JudgedContact[],
+  evicted: readonly DeRegistration[] = [],
 ): RegisterDecision {
   // RFC 3261 section 16.3 step 3. An absorbed REGISTER has arrived and needs no further hop.
   if (secondsHeader(input.request, HEADER.maxForwards) === 0) {
     return reject(input, "too-many-hops", 483, "Too Many Hops");
   }
   const isProven = input.policy.absorb !== "proven" || senderBinding(input) !== undefined;
-  return { kind: "forward", reason, forward: buildForward(input, judged, isProven) };
+  const built = buildForward(input, judged, isProven);
+  return { kind: "forward", reason, forward: { ...built, evicted } };
 }

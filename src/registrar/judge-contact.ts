@@ -1,5 +1,5 @@
 import type { Binding } from "../location/binding.ts";
-import { matchContact } from "../location/match-contact.ts";
+import { findBinding } from "../location/match-contact.ts";
 import { spreadLifetime } from "./lifetimes.ts";
 import type { AskedContact } from "./read-register.ts";
 import type { RegisterInput } from "./register-input.ts";
@@ -43,9 +43,9 @@ export function judgeContact(
   input: RegisterInput,
   fraction: number,
 ): JudgedContact {
-  const { record, policy } = input;
-  const binding = matchContact(record, asked.uri);
-  const lifetimeSec = spreadLifetime(asked.lifetimeSec, policy, fraction);
+  const { record, request, policy } = input;
+  const binding = findBinding(record, asked, request.callId, policy.matchingMode);
+  const lifetimeSec = spreadLifetime(asked.lifetimeSec, policy, fraction, asked.rangePercent);
   if (binding === undefined) {
     const unknown = record === undefined ? "new-aor" : "new-contact";
     return { asked, binding, lifetimeSec, verdict: asked.lifetimeSec === 0 ? "removal" : unknown };

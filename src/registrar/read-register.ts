@@ -7,7 +7,7 @@ import { hasHeader, headerValue, headerValues, type SipRequest } from "../sip/me
 import { paramValue, withoutParams } from "../sip/params.ts";
 import { badRequest, type SipError } from "../sip/sip-error.ts";
 import { parseUri, type Uri } from "../sip/uri.ts";
-import { askedLifetime, requestedLifetime } from "./lifetimes.ts";
+import { askedLifetime, isTooBrief, rangePercentFor, requestedLifetime } from "./lifetimes.ts";
 import type { RegisterPolicy } from "./register-policy.ts";
 
 /** One contact of a REGISTER as it will be stored if it is accepted. */
@@ -20,17 +20,21 @@ export interface AskedContact {
   readonly lifetimeSec: number;
   /** What was asked for, not clamped: what mirror mode passes on. */
   readonly requestedSec: number;
+  /** How much of that may be taken off at random, in percent. */
+  readonly rangePercent: number;
 }
 
 /** What a REGISTER asks for, checked against every limit before anything is looked up. */
 export interface RegisterAsk {
+  /** What it was read under, and is decided under. */
+  readonly policy: RegisterPolicy;
   readonly aor: string;
   /** Empty for a fetch and for "*". */
   readonly contacts: readonly AskedContact[];
   readonly isStar: boolean;
   /** Path values joined by a comma; empty for none. */
   readonly path: string;
-  /** Whether the device understands Path in answers (RFC 3327 section 5.3). */
+  /** Whether the device understands Path in answers, and is to be given it (RFC 3327 section 5.3). */
   readonly supportsPath: boolean;
 }
 
@@ -50,9 +54,16 @@ export function readRegister(request: SipRequest, policy: RegisterPolicy): Regis
   if (isStar && expires !== 0) return badRequest("Contact * without Expires 0");
   const asked = isStar ? NO_CONTACTS : readContacts(contacts, expires, policy);
   if ("status" in asked) return asked;
-  const supportsPath = path !== "" && tokensOf(request, HEADER.supported).includes("path");
-  return { aor, contacts: asked, isStar, path, supportsPath };
+  const supportsPath = path !== "" && policy.pathMode !== "off" && isPathSupported(request);
+  return { policy, aor, contacts: asked, isStar, path, supportsPath };
 }
+
+/** RFC 3327 section 5.3 lets a registrar refuse a Path that the device would not understand in its answer. */
+const PATH_NOT_SUPPORTED: SipError = {
+  status: 420,
+  reason: "Bad Extension",
+  headers: "Unsupported: path\r\n",
+};
 
 const NO_CONTACTS: readonly AskedContact[] = [];
 
@@ -69,6 +80,7 @@ function readContacts(
   for (const contact of contacts) {
     const uri = checkContact(contact, policy);
     if ("status" in uri) return uri;
+    if (isTooBrief(contact.expires, expires, policy)) return tooBrief(policy);
     // A contact that stands twice is one binding, and its last word counts.
     const twin = uris.findIndex((other) => isEqualUri(other, uri));
     const at = twin === -1 ? uris.length : twin;
@@ -79,9 +91,16 @@ function readContacts(
       q: contact.q ?? policy.defaultQ,
       lifetimeSec: askedLifetime(contact.expires, expires, policy),
       requestedSec: requestedLifetime(contact.expires, expires, policy),
+      rangePercent: rangePercentFor(contact.expires, expires, policy),
     };
   }
   return asked;
+}
+
+/** RFC 3261 section 10.3 step 7: a 423 says what would be long enough. */
+function tooBrief({ minExpiresSec }: RegisterPolicy): SipError {
+  const headers = `Min-Expires: ${minExpiresSec}\r\n`;
+  return { status: 423, reason: "Interval Too Brief", headers };
 }
 
 /**
@@ -128,8 +147,13 @@ export function methodsOf(request: SipRequest): string {
   return methods.length > MAX_METHODS_LENGTH ? "" : methods;
 }
 
+function isPathSupported(request: SipRequest): boolean {
+  return tokensOf(request, HEADER.supported).includes("path");
+}
+
 function readPath(request: SipRequest, policy: RegisterPolicy): string | SipError {
   if (!hasHeader(request, HEADER.path)) return "";
+  if (policy.pathMode === "strict" && !isPathSupported(request)) return PATH_NOT_SUPPORTED;
   const values = addressesOf(request, HEADER.path);
   const first = values?.[0];
   if (first === undefined) return badRequest("Malformed Path");

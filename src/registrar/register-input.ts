@@ -19,6 +19,8 @@ export interface RegisterInput {
     ctid(aor: string, device: string): string;
     fraction(): number;
   };
+  /** The longest lifetime that any policy asks of the main registrar. */
+  readonly longestOutgoingSec: number;
   /** host:port of the listener that faces the main registrar. */
   readonly upstreamSentBy: string;
   /** Identity in use for a ctid, when it is newer than the stored one. */

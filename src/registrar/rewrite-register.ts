@@ -2,7 +2,7 @@
  * The REGISTER that goes to the main registrar in the place of the phone's: same credentials, same
  * headers, but midreg's own identity, contacts and lifetime.
  */
-import type { Binding, Mode } from "../location/binding.ts";
+import type { Binding, DeRegistration, Mode } from "../location/binding.ts";
 import { parseAuthHeader } from "../sip/auth-header.ts";
 import { formatQ } from "../sip/contact.ts";
 import { HEADER } from "../sip/header-name.ts";
@@ -44,6 +44,8 @@ export interface ForwardedRegister {
   readonly affected: readonly string[];
   /** Whether it comes from a device that is registered, or no proof is asked for (auth.absorb). */
   readonly isProven: boolean;
+  /** De-registrations of the bindings that give way to its contacts, if it is accepted. */
+  readonly evicted: readonly DeRegistration[];
   readonly requestUri: string;
   readonly to: string;
   /** Empty when it is the To URI. */
@@ -57,7 +59,7 @@ export function buildForward(
   input: RegisterInput,
   judged: readonly JudgedContact[],
   isProven: boolean,
-): ForwardedRegister {
+): Omit<ForwardedRegister, "evicted"> {
   const { request, policy } = input;
   const { mode } = policy;
   const isRemoval = !isShared(input, judged) && judged.every(isRemovalAsked);

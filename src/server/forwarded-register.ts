@@ -67,8 +67,9 @@ export class ForwardedRegisterRun implements AttemptUser {
     this.#forward = run.forward;
     // Only a request whose sender midreg has made sure of may be sent in the user's name, and only under a
     // name of midreg's own: an answer takes a CSeq, and those of a mirrored REGISTER are the phone's.
+    const isGated = context.gate !== undefined && run.ask.policy.absorb === "digest";
     const isOwn = run.forward.mode !== "mirror" && !hasCredentials(run.forward);
-    const isOurs = context.gate !== undefined && isOwn;
+    const isOurs = isGated && isOwn;
     this.#login = isOurs ? new UpstreamLogin(context.credentials, context.ids) : undefined;
   }
 
@@ -81,8 +82,9 @@ export class ForwardedRegisterRun implements AttemptUser {
     if (response.status < 200) return undefined;
     const credentials = this.#login?.answer(response, this.#forward);
     if (credentials !== undefined) return this.#retry(credentials);
-    const { gate } = this.#context;
-    const isHopeless = gate !== undefined && asksOnlyFor(gate.realmOf(this.#run.request), response);
+    const { request, ask } = this.#run;
+    const gate = ask.policy.absorb === "digest" ? this.#context.gate : undefined;
+    const isHopeless = gate !== undefined && asksOnlyFor(gate.realmOf(request), response);
     return isHopeless ? this.#refuse() : this.#finish(response);
   }
 
@@ -156,7 +158,7 @@ export class ForwardedRegisterRun implements AttemptUser {
   }
 
   #finish(response: SipResponse | undefined): void {
-    const { store, options, ids, tallies, outbox } = this.#context;
+    const { store, ids, tallies, outbox } = this.#context;
     const nowMs = this.#ended();
     const { request, ask, record, arrival } = this.#run;
     const forward = this.#forward;
@@ -169,7 +171,7 @@ export class ForwardedRegisterRun implements AttemptUser {
       source: flowOf(arrival),
       sentAtMs: Math.floor(this.#sentAtMs),
       nowMs: Math.floor(nowMs),
-      policy: options.registerPolicy,
+      policy: ask.policy,
       toTag: ids.tag(),
     });
     this.#answer = answer;

@@ -2,6 +2,7 @@ import type { AorRecord } from "../location/binding.ts";
 import type { AorChange } from "../location/change.ts";
 import { decideRegister, type RegisterDecision } from "../registrar/decide-register.ts";
 import { type RegisterAsk, readRegister } from "../registrar/read-register.ts";
+import { policyFor } from "../registrar/rules.ts";
 import { buildResponse } from "../sip/build-response.ts";
 import type { SipRequest } from "../sip/message.ts";
 import type { AorTask } from "./aor-queue.ts";
@@ -14,14 +15,22 @@ import type { ServerTransaction } from "./server-transaction.ts";
 
 /** Handles a REGISTER that belongs to no live transaction. */
 export function onRegister(request: SipRequest, arrival: Arrival, context: RegisterContext): void {
-  const ask = readRegister(request, context.options.registerPolicy);
+  const { registerRules, registerPolicy } = context.options;
+  const policy = policyFor(request, arrival, registerRules, registerPolicy);
+  const ask = readRegister(request, policy);
   if ("status" in ask) {
-    context.tallies.count("rejected", "malformed");
+    const reason = REFUSALS[ask.status] ?? "malformed";
+    context.tallies.count("rejected", reason);
+    if (context.log.isDebug) {
+      const { address, port } = arrival;
+      const call = { rule: policy.rule, call_id: request.callId, address, port };
+      context.log.debug({ kind: "reject", reason, detail: ask.reason, ...call }, "register");
+    }
     if (context.errors.allows(arrival.address, arrival.atMs))
       answer(context, arrival, request, ask);
     return undefined;
   }
-  const verdict = context.gate?.check(request, arrival);
+  const verdict = policy.absorb === "digest" ? context.gate?.check(request, arrival) : undefined;
   if (verdict !== undefined && verdict.kind !== "pass") {
     return refuse(request, arrival, verdict, context);
   }
@@ -57,6 +66,12 @@ function refuse(
       return verdict satisfies never;
   }
 }
+
+/** Reasons of refusals before anything is looked up; the others are about malformed requests. */
+const REFUSALS: Readonly<Record<number, string>> = {
+  420: "path-unsupported",
+  423: "too-brief",
+};
 
 function answer(
   { transport, ids }: RegisterContext,
@@ -148,20 +163,21 @@ class RegisterRun implements AorTask {
   }
 
   #decide(record: AorRecord | undefined, nowMs: number): RegisterDecision {
-    const { options, ids, upstream, identities, isOwnHost, gate } = this.#context;
+    const { longestOutgoingSec, ids, upstream, identities, isOwnHost, gate } = this.#context;
     return decideRegister({
       request: this.request,
       ask: this.ask,
       record,
       source: flowOf(this.arrival),
       nowMs,
-      policy: options.registerPolicy,
+      policy: this.ask.policy,
       ids,
+      longestOutgoingSec,
       upstreamSentBy: upstream.sentBy,
       identities: identities.read,
       isDoubted: identities.isDoubted,
       isOwnHost,
-      ownRealmOf: gate?.realmOf,
+      ownRealmOf: this.ask.policy.absorb === "digest" ? gate?.realmOf : undefined,
       dateLine: this.#context.dateLine(),
     });
   }
@@ -214,7 +230,9 @@ class RegisterRun implements AorTask {
   #log(decision: RegisterDecision): void {
     const { kind, reason } = decision;
     const { address, port } = this.arrival;
-    const fields = { aor: this.ask.aor, kind, reason, call_id: this.request.callId, address, port };
+    const { aor, policy } = this.ask;
+    const { callId } = this.request;
+    const fields = { aor, kind, reason, rule: policy.rule, call_id: callId, address, port };
     this.#context.log.debug(fields, "register");
   }
 }

@@ -12,6 +12,8 @@ import type { Upstream } from "./upstream.ts";
 /** What handling REGISTERs takes, shared by all of them. */
 export interface RegisterContext extends ServerModules, AttemptModules {
   readonly options: ServerOptions;
+  /** The longest lifetime that any policy asks of the main registrar. */
+  readonly longestOutgoingSec: number;
   readonly queue: AorQueue;
   /** Undefined unless every REGISTER has to bring credentials. */
   readonly gate: DigestGate | undefined;

@@ -12,6 +12,7 @@ import type {
 } from "../ports.ts";
 import type { LookupPolicy } from "../proxy/lookup-policy.ts";
 import type { RegisterPolicy } from "../registrar/register-policy.ts";
+import type { RegisterRule } from "../registrar/rules.ts";
 import type { DigestOptions } from "./digest-gate.ts";
 
 /** The adapters the server is built on. */
@@ -29,10 +30,13 @@ export interface ServerModules {
 
 /** What the operator has decided. */
 export interface ServerOptions {
+  /** Holds for every REGISTER that no rule matches, and for all else. */
   readonly registerPolicy: RegisterPolicy;
   readonly lookup: LookupPolicy;
   /** How REGISTERs are challenged; needed where registerPolicy.absorb is "digest", and ignored elsewhere. */
   readonly digest: DigestOptions;
+  /** The first one that matches a REGISTER gives its policy. */
+  readonly registerRules: readonly RegisterRule[];
   readonly upstreamUri: string;
   readonly upstreamTimeoutMs: number;
   readonly isTrustedUpstream: (address: string, port: number) => boolean;

@@ -1,4 +1,5 @@
 import type { Listener, Receiver } from "../ports.ts";
+import type { RegisterPolicy } from "../registrar/register-policy.ts";
 import { buildResponse } from "../sip/build-response.ts";
 import type { SipRequest } from "../sip/message.ts";
 import { type MalformedRequest, parseMessage } from "../sip/parse-message.ts";
@@ -184,7 +185,6 @@ function buildContext(
     },
     { listeners, log, metrics, nowMs, ids, transactions, timers, resolver },
   );
-  const { userAgent } = options;
   const owing = {
     store,
     queue,
@@ -194,13 +194,13 @@ function buildContext(
     metrics,
     ids,
     nowMs,
-    userAgent,
+    userAgent: options.userAgent,
     credentials,
   };
   const outbox = new Outbox(owing);
   const identities = new PendingIdentities();
-  const { outgoingExpiresSec } = options.registerPolicy;
   const graceMs = (): number => (upstream.isUp ? 0 : options.lookup.serveExpiredMs);
+  const outgoingExpiresSec = longestOutgoing(options);
   const sweep = new Sweep({ ...owing, outbox, identities, outgoingExpiresSec, graceMs });
   const inFlight = { n: 0 };
   const isOwnHost = buildIsOwnHost(listeners, options.ownHosts);
@@ -208,6 +208,7 @@ function buildContext(
   return {
     ...modules,
     options,
+    longestOutgoingSec: outgoingExpiresSec,
     transactions,
     timers,
     queue,
@@ -225,11 +226,18 @@ function buildContext(
   };
 }
 
-function buildGate(
-  { registerPolicy, digest }: ServerOptions,
-  modules: DigestGateModules,
-): DigestGate | undefined {
-  return registerPolicy.absorb === "digest" ? new DigestGate(digest, modules) : undefined;
+function policiesOf({ registerPolicy, registerRules }: ServerOptions): readonly RegisterPolicy[] {
+  return [registerPolicy, ...registerRules.map(({ policy }) => policy)];
+}
+
+/** The longest lifetime that may have been asked for upstream, whatever the rule. */
+function longestOutgoing(options: ServerOptions): number {
+  return Math.max(...policiesOf(options).map(({ outgoingExpiresSec }) => outgoingExpiresSec));
+}
+
+function buildGate(options: ServerOptions, modules: DigestGateModules): DigestGate | undefined {
+  const isNeeded = policiesOf(options).some(({ absorb }) => absorb === "digest");
+  return isNeeded ? new DigestGate(options.digest, modules) : undefined;
 }
 
 function watchGauges({ metrics, store }: ServerModules, inFlight: { readonly n: number }): void {

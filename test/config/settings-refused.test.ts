@@ -143,6 +143,36 @@ test.each<[setting: string, yaml: string, message: string]>([
   ],
   ["mid_registrar.max_expires", "1e3", `mid_registrar.max_expires: ${seconds(0, MAX)}, not "1e3"`],
   [
+    "mid_registrar.min_expires_mode",
+    "rejct",
+    'mid_registrar.min_expires_mode: must be one of raise, reject, not "rejct"; did you mean "reject"?',
+  ],
+  [
+    "mid_registrar.expires_range",
+    "101",
+    `mid_registrar.expires_range: ${whole(0, 100)}, not "101"`,
+  ],
+  [
+    "mid_registrar.matching_mode",
+    "rinstance",
+    'mid_registrar.matching_mode: must be contact, contact-call-id, instance, or param:NAME such as param:rinstance, not "rinstance"; did you mean "param:rinstance"?',
+  ],
+  [
+    "mid_registrar.matching_mode",
+    "'param:a b'",
+    'mid_registrar.matching_mode: must be contact, contact-call-id, instance, or param:NAME such as param:rinstance, not "param:a b"',
+  ],
+  [
+    "mid_registrar.attr",
+    "ä",
+    'mid_registrar.attr: must be printable ASCII, 255 characters at most, not "ä"',
+  ],
+  [
+    "mid_registrar.force_registration",
+    "1",
+    'mid_registrar.force_registration: unknown setting; here it is "mid_registrar.max_contacts_policy"',
+  ],
+  [
     "mid_registrar.default_q",
     "500",
     'mid_registrar.default_q: must be from 0 to 1 with at most three decimals, or none, not "500"; OpenSIPS counts in thousandths, here it is 0.5',

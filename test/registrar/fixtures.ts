@@ -118,6 +118,7 @@ export function buildInput(parts: InputParts = {}): RegisterInput {
     nowMs: parts.nowMs ?? NOW_MS,
     policy,
     ids: parts.ids ?? new SequentialIds(),
+    longestOutgoingSec: policy.outgoingExpiresSec,
     upstreamSentBy: sentBy,
     identities: (ctid) => parts.identities?.find(({ key }) => key === ctid),
     isDoubted: (ctid) => parts.doubted?.includes(ctid) === true,

@@ -8,7 +8,7 @@ const CREDENTIALS = 'Authorization: Digest username="alice"';
 
 describe("a forwarded REGISTER after a challenge", () => {
   test("has the next CSeq and the credentials, and is the same otherwise", () => {
-    const first = buildForward(buildInput(), [], false);
+    const first = { ...buildForward(buildInput(), [], false), evicted: [] };
     const { cseq } = first.identity;
     const forward = { ...first, text: `${first.text}\r\nCSeq: ${cseq} REGISTER\r\n` };
     const second = retryRegister(forward, CREDENTIALS, 2);
@@ -27,12 +27,15 @@ describe("a forwarded REGISTER after a challenge", () => {
     [["X-Authorization: Digest a=b", "Subject: Authorization: x"], false],
     [[], false],
   ])("carries credentials of the phone with %j: %s", (headers, expected) => {
-    const forward = buildForward(buildInput({ register: { headers } }), [], false);
+    const forward = {
+      ...buildForward(buildInput({ register: { headers } }), [], false),
+      evicted: [],
+    };
     expect(hasCredentials(forward)).toBe(expected);
   });
 
   test("a body is no header", () => {
-    const forward = buildForward(buildInput(), [], false);
+    const forward = { ...buildForward(buildInput(), [], false), evicted: [] };
     const text = `${forward.text}\r\nAuthorization: Digest a=b\r\n`;
     expect(hasCredentials({ ...forward, text })).toBe(false);
   });

@@ -3,6 +3,7 @@ import type { AorRecord } from "../../src/location/binding.ts";
 import type { LocationStore } from "../../src/ports.ts";
 import type { LookupPolicy } from "../../src/proxy/lookup-policy.ts";
 import type { RegisterPolicy } from "../../src/registrar/register-policy.ts";
+import type { RuleMatch } from "../../src/registrar/rules.ts";
 import type { DigestOptions } from "../../src/server/digest-gate.ts";
 import { Server } from "../../src/server/server.ts";
 import { parseUri } from "../../src/sip/uri.ts";
@@ -16,6 +17,7 @@ import { VirtualClock } from "./virtual-clock.ts";
 
 /** A policy with OpenSIPS' defaults, margin 2 seconds, proof required. */
 export const POLICY: RegisterPolicy = {
+  rule: "",
   aor: {
     useDomain: true,
     caseSensitive: true,
@@ -34,9 +36,15 @@ export const POLICY: RegisterPolicy = {
   minExpiresSec: 10,
   defaultExpiresSec: 3600,
   maxExpiresSec: 3600,
+  minExpiresMode: "raise",
   expiresMaxDeviationSec: 0,
+  expiresRangePercent: 0,
+  defaultExpiresRangePercent: 0,
   defaultQ: undefined,
   maxContacts: 0,
+  maxContactsPolicy: "refuse",
+  matchingMode: "contact",
+  pathMode: "lazy",
   maxContactLength: 2048,
   retryAfterSec: 0,
   cseqDelaySec: 20,
@@ -68,6 +76,11 @@ export const SERVER_PLACE = "192.0.2.1:5060";
 export interface WorldOptions {
   readonly policy?: Partial<RegisterPolicy>;
   readonly lookup?: Partial<LookupPolicy>;
+  /** Rules, each with what its policy has of its own. */
+  readonly rules?: ReadonlyArray<{
+    readonly match: RuleMatch;
+    readonly policy: Partial<RegisterPolicy>;
+  }>;
   readonly store?: LocationStore;
   /** Addresses and ports midreg listens on; the first one is what phones use. */
   readonly listeners?: ReadonlyArray<readonly [address: string, port: number]>;
@@ -107,6 +120,10 @@ export class World {
         registerPolicy: { ...POLICY, ...options.policy },
         lookup: { ...LOOKUP, ...options.lookup },
         digest: { ...DIGEST, ...options.digest },
+        registerRules: (options.rules ?? []).map(({ match, policy }) => ({
+          match,
+          policy: { ...POLICY, ...options.policy, ...policy },
+        })),
         upstreamUri: options.upstreamUri ?? `sip:${this.main.place}`,
         upstreamTimeoutMs: 10_000,
         isTrustedUpstream: () => false,
