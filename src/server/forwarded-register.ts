@@ -1,3 +1,4 @@
+import { credentialRealms } from "../auth/verify-digest.ts";
 import type { AorRecord } from "../location/binding.ts";
 import {
   type AnswerReason,
@@ -5,16 +6,17 @@ import {
   type RegisterAnswer,
 } from "../registrar/decide-register-answer.ts";
 import type { RegisterAsk } from "../registrar/read-register.ts";
-import { hasCredentials, retryRegister } from "../registrar/retry-register.ts";
+import { retryRegister } from "../registrar/retry-register.ts";
 import type { ForwardedRegister } from "../registrar/rewrite-register.ts";
 import { castsDoubt, type IdentityEvent, identityAfter } from "../registrar/upstream-identity.ts";
 import type { SipRequest, SipResponse } from "../sip/message.ts";
 import { type Arrival, flowOf } from "./arrival.ts";
 import type { AttemptFailure, AttemptUser } from "./attempt.ts";
+import type { DigestGate } from "./digest-gate.ts";
 import { BUSY_RETRY_AFTER_SEC } from "./limits.ts";
 import type { RegisterContext } from "./register-context.ts";
 import type { ServerTransaction } from "./server-transaction.ts";
-import { asksOnlyFor, UpstreamLogin } from "./upstream-login.ts";
+import { asksOnlyFor, type LoginModules, UpstreamLogin } from "./upstream-login.ts";
 
 /** A REGISTER that is on its way upstream. */
 export interface ForwardedRun {
@@ -66,8 +68,7 @@ export class ForwardedRegisterRun implements AttemptUser {
     this.#context = context;
     this.#forward = run.forward;
     // Only a request whose sender midreg has made sure of may be sent in the user's name.
-    const isOurs = context.gate !== undefined && !hasCredentials(run.forward);
-    this.#login = isOurs ? new UpstreamLogin(context.credentials, context.ids) : undefined;
+    this.#login = context.gate === undefined ? undefined : buildLogin(run, context.gate, context);
   }
 
   start(): void {
@@ -202,4 +203,17 @@ export class ForwardedRegisterRun implements AttemptUser {
   #leave(): void {
     this.#context.queue.leave(this.#run.ask.aor);
   }
+}
+
+/** The phone's credentials for realms other than midreg's own go on, and what they are asked for is theirs. */
+function buildLogin(
+  { request }: ForwardedRun,
+  gate: DigestGate,
+  modules: LoginModules,
+): UpstreamLogin {
+  const own = gate.realmOf(request);
+  return new UpstreamLogin(
+    modules,
+    credentialRealms(request).filter((realm) => realm !== own),
+  );
 }

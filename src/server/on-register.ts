@@ -23,6 +23,7 @@ export function onRegister(request: SipRequest, arrival: Arrival, context: Regis
   }
   const verdict = context.gate?.check(request, arrival);
   if (verdict !== undefined && verdict.kind !== "pass") {
+    if (context.log.isDebug) logDecision(request, arrival, { aor: ask.aor, ...verdict }, context);
     return refuse(request, arrival, verdict, context);
   }
   const run = new RegisterRun(request, arrival, ask, context);
@@ -114,7 +115,9 @@ class RegisterRun implements AorTask {
     if (known !== undefined || nowMs - this.arrival.atMs > MAX_WAIT_MS) return this.#leave();
     const record = context.store.lookup(this.ask.aor);
     const decision = this.#decide(record, Math.floor(nowMs));
-    if (context.log.isDebug) this.#log(decision);
+    if (context.log.isDebug) {
+      logDecision(this.request, this.arrival, { aor: this.ask.aor, ...decision }, context);
+    }
     switch (decision.kind) {
       case "absorb":
         return this.#absorb(decision, record);
@@ -210,13 +213,16 @@ class RegisterRun implements AorTask {
   #leave(): void {
     this.#context.queue.leave(this.ask.aor);
   }
+}
 
-  #log(decision: RegisterDecision): void {
-    const { kind, reason } = decision;
-    const { address, port } = this.arrival;
-    const fields = { aor: this.ask.aor, kind, reason, call_id: this.request.callId, address, port };
-    this.#context.log.debug(fields, "register");
-  }
+/** What was decided and why; never what was in the request besides. */
+function logDecision(
+  request: SipRequest,
+  { address, port }: Arrival,
+  { aor, kind, reason }: { readonly aor: string; readonly kind: string; readonly reason?: string },
+  { log }: RegisterContext,
+): void {
+  log.debug({ aor, kind, reason, call_id: request.callId, address, port }, "register");
 }
 
 /** Whether a refresh ends a binding sooner than the last one had promised. */

@@ -128,6 +128,17 @@ describe("where midreg cannot answer", () => {
   });
 });
 
+test("a phone's credentials for some other realm keep midreg from nothing", async () => {
+  const { world, alice } = await build();
+  const other = 'Authorization: Digest username="a", realm="elsewhere", nonce="n", uri="u"';
+  const answering = world.main.answering;
+  // This registrar minds its own realm only.
+  world.main.answering = (text) => answering?.(text.replace(`${other}\r\n`, "")) ?? [];
+  alice.register({ headers: [other] });
+  expect(alice.statuses).toEqual([401, 200]);
+  expect(headerLines(world.main.registers[1] ?? "", "Authorization")).toHaveLength(2);
+});
+
 test.each(["proven", "open"] as const)(
   "with auth.absorb %s nobody is registered with a password he has not shown",
   async (absorb) => {
