@@ -52,9 +52,10 @@ export class UpstreamLogin {
 
 const MAX_ANSWERS = 2;
 
-/** Whether a response asks for nothing but credentials for that realm. */
+/** Whether a response asks for a digest, and for none but that realm's. */
 export function asksOnlyFor(realm: string, response: SipResponse): boolean {
   const { status } = response;
   if (status !== 401 && status !== 407) return false;
-  return challengedRealms(response).every((asked) => asked === realm);
+  const realms = challengedRealms(response);
+  return realms.length > 0 && realms.every((asked) => asked === realm);
 }

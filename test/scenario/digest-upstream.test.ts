@@ -2,7 +2,7 @@ import { describe, expect, test } from "vitest";
 import { tableOf } from "../auth/fixtures.ts";
 import { DigestPhone } from "../support/digest-phone.ts";
 import { checkDigests, type DigestRegistrarOptions } from "../support/digest-registrar.ts";
-import { headerLine, headerLines, requestOf, statusOf } from "../support/messages.ts";
+import { answerTo, headerLine, headerLines, requestOf, statusOf } from "../support/messages.ts";
 import { World, type WorldOptions } from "../support/world.ts";
 
 const ALICE = "alice@sip.test";
@@ -100,6 +100,16 @@ describe("where midreg cannot answer", () => {
       fields: { aor: ALICE },
       text: "main registrar does not accept the stored credentials",
     });
+  });
+
+  test("since there is no digest challenge at all, the answer goes to the phone as it is", async () => {
+    const { world, alice } = await build();
+    world.main.answering = (text) => [
+      answerTo(text, 401, "Unauthorized", { headers: ["WWW-Authenticate: Bearer x=y"] }),
+    ];
+    alice.register();
+    expect(alice.statuses).toEqual([401, 401]);
+    expect(headerLine(alice.phone.last, "WWW-Authenticate")).toBe("Bearer x=y");
   });
 
   test("another realm's challenge goes to the phone, whose answer goes on untouched", async () => {
