@@ -16,6 +16,8 @@ export interface ChallengedRequest {
   readonly requestUri: string;
   /** User names that may stand for its address-of-record, in the order in which they are tried. */
   readonly usernames: readonly string[];
+  /** Realms that the request has credentials for already, and that are not to be answered. */
+  readonly exceptRealms: readonly string[];
   /** A fresh random text, made for this answer. */
   readonly cnonce: string;
 }
@@ -45,6 +47,7 @@ export function answerChallenge(
   credentials: CredentialTable,
 ): ChallengeAnswer | undefined {
   for (const params of challengesOf(response)) {
+    if (request.exceptRealms.includes(params.get("realm") ?? "")) continue;
     const fields = answerFields(params, request, credentials);
     if (fields === undefined) continue;
     const name = response.status === 407 ? "Proxy-Authorization" : "Authorization";

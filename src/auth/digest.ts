@@ -38,6 +38,11 @@ export function probeAlgorithm(algorithm: DigestAlgorithm): void {
   hashHex(algorithm, "");
 }
 
+/** Names a text: no two are found that share it. */
+export function fingerprintOf(text: string): string {
+  return hash("sha256", text, "base64url");
+}
+
 /** H(A1): all that is kept of a password. */
 export function computeHa1(
   algorithm: DigestAlgorithm,

@@ -53,6 +53,13 @@ export function digestParams(line: string): ReadonlyMap<string, string> | undefi
   return parsed?.scheme === "digest" ? parsed.params : undefined;
 }
 
+/** Realms that a request brings credentials for, to a registrar or to a proxy. */
+export function credentialRealms(request: IndexedText): readonly string[] {
+  return [HEADER.authorization, HEADER.proxyAuthorization].flatMap((id) =>
+    headerValues(request, id).map((line) => digestParams(line)?.get("realm") ?? ""),
+  );
+}
+
 function readGiven(
   params: ReadonlyMap<string, string>,
   realm: string,

@@ -36,10 +36,11 @@ export function readCredentialFile(path: string): readonly Credential[] {
 export function loadCredentials(settings: Settings, log: Log): CredentialTable {
   const { storage, dataDir, auth } = settings;
   const table = new CredentialTable();
-  const stored = storage.mode === "memory" ? [] : readCredentials(join(dataDir, DATABASE_FILE));
-  for (const { algorithm: name, ...rest } of stored) {
-    const algorithm = parseAlgorithm(name);
-    if (algorithm !== undefined) table.add({ ...rest, algorithm });
+  if (storage.mode !== "memory") {
+    readCredentials(join(dataDir, DATABASE_FILE), ({ algorithm: name, ...rest }) => {
+      const algorithm = parseAlgorithm(name);
+      if (algorithm !== undefined) table.add({ ...rest, algorithm });
+    });
   }
   const { credentialsFile: file } = auth;
   for (const credential of file === undefined ? [] : readCredentialFile(file))

@@ -1,12 +1,5 @@
 import type { ForwardedRegister } from "./rewrite-register.ts";
 
-const CREDENTIALS = /\r\n(?:Proxy-)?Authorization[ \t]*:/iu;
-
-/** Whether a forwarded REGISTER carries credentials of the phone's own. */
-export function hasCredentials({ text }: ForwardedRegister): boolean {
-  return CREDENTIALS.test(text.slice(0, text.indexOf("\r\n\r\n") + 2));
-}
-
 /**
  * A forwarded REGISTER after a challenge: the same with another CSeq, as RFC 3261 section 22.2 wants it, and with
  * the answer to the challenge (a header line without CRLF). `attempt` counts such answers from 1.

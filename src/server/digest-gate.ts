@@ -1,6 +1,6 @@
 import { challengeLines } from "../auth/challenge.ts";
 import type { CredentialTable } from "../auth/credential-table.ts";
-import type { DigestAlgorithm } from "../auth/digest.ts";
+import { type DigestAlgorithm, fingerprintOf } from "../auth/digest.ts";
 import { buildNonce, isGivenTo, type OwnNonce, readNonce } from "../auth/nonce.ts";
 import { mayRegister, realmOf, usernamesFor } from "../auth/usernames.ts";
 import {
@@ -146,7 +146,7 @@ export class DigestGate {
       this.#count("forbidden");
       return FORBID;
     }
-    const fingerprint = this.#mac(`\nrequest\n${flowOf(arrival)}\n${request.text}`);
+    const fingerprint = fingerprintOf(`${flowOf(arrival)}\n${request.text}`);
     const count = nonceCount(given.counted?.nc);
     const use = this.#counts.use(nonce, count, fingerprint, arrival.atMs);
     if (use !== "spent") return PASS;

@@ -1,3 +1,4 @@
+import { credentialRealms } from "../auth/verify-digest.ts";
 import type { AorRecord } from "../location/binding.ts";
 import {
   type AnswerReason,
@@ -5,16 +6,17 @@ import {
   type RegisterAnswer,
 } from "../registrar/decide-register-answer.ts";
 import type { RegisterAsk } from "../registrar/read-register.ts";
-import { hasCredentials, retryRegister } from "../registrar/retry-register.ts";
+import { retryRegister } from "../registrar/retry-register.ts";
 import type { ForwardedRegister } from "../registrar/rewrite-register.ts";
 import { castsDoubt, type IdentityEvent, identityAfter } from "../registrar/upstream-identity.ts";
 import type { SipRequest, SipResponse } from "../sip/message.ts";
 import { type Arrival, flowOf } from "./arrival.ts";
 import type { AttemptFailure, AttemptUser } from "./attempt.ts";
+import type { DigestGate } from "./digest-gate.ts";
 import { BUSY_RETRY_AFTER_SEC } from "./limits.ts";
 import type { RegisterContext } from "./register-context.ts";
 import type { ServerTransaction } from "./server-transaction.ts";
-import { asksOnlyFor, UpstreamLogin } from "./upstream-login.ts";
+import { asksOnlyFor, type LoginModules, UpstreamLogin } from "./upstream-login.ts";
 
 /** A REGISTER that is on its way upstream. */
 export interface ForwardedRun {
@@ -67,10 +69,8 @@ export class ForwardedRegisterRun implements AttemptUser {
     this.#forward = run.forward;
     // Only a request whose sender midreg has made sure of may be sent in the user's name, and only under a
     // name of midreg's own: an answer takes a CSeq, and those of a mirrored REGISTER are the phone's.
-    const isGated = context.gate !== undefined && run.ask.policy.absorb === "digest";
-    const isOwn = run.forward.mode !== "mirror" && !hasCredentials(run.forward);
-    const isOurs = isGated && isOwn;
-    this.#login = isOurs ? new UpstreamLogin(context.credentials, context.ids) : undefined;
+    const gate = run.forward.mode === "mirror" ? undefined : gateOf(run, context);
+    this.#login = gate === undefined ? undefined : buildLogin(run, gate, context);
   }
 
   start(): void {
@@ -82,9 +82,8 @@ export class ForwardedRegisterRun implements AttemptUser {
     if (response.status < 200) return undefined;
     const credentials = this.#login?.answer(response, this.#forward);
     if (credentials !== undefined) return this.#retry(credentials);
-    const { request, ask } = this.#run;
-    const gate = ask.policy.absorb === "digest" ? this.#context.gate : undefined;
-    const isHopeless = gate !== undefined && asksOnlyFor(gate.realmOf(request), response);
+    const gate = gateOf(this.#run, this.#context);
+    const isHopeless = gate !== undefined && asksOnlyFor(gate.realmOf(this.#run.request), response);
     return isHopeless ? this.#refuse() : this.#finish(response);
   }
 
@@ -208,4 +207,22 @@ export class ForwardedRegisterRun implements AttemptUser {
   #leave(): void {
     this.#context.queue.leave(this.#run.ask.aor);
   }
+}
+
+/** The phone's credentials for realms other than midreg's own go on, and what they are asked for is theirs. */
+/** What has checked the sender of a REGISTER; undefined where the rule that it hits does not ask for it. */
+function gateOf({ ask }: ForwardedRun, { gate }: RegisterContext): DigestGate | undefined {
+  return ask.policy.absorb === "digest" ? gate : undefined;
+}
+
+function buildLogin(
+  { request }: ForwardedRun,
+  gate: DigestGate,
+  modules: LoginModules,
+): UpstreamLogin {
+  const own = gate.realmOf(request);
+  return new UpstreamLogin(
+    modules,
+    credentialRealms(request).filter((realm) => realm !== own),
+  );
 }

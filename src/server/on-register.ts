@@ -32,6 +32,8 @@ export function onRegister(request: SipRequest, arrival: Arrival, context: Regis
   }
   const verdict = policy.absorb === "digest" ? context.gate?.check(request, arrival) : undefined;
   if (verdict !== undefined && verdict.kind !== "pass") {
+    if (context.log.isDebug)
+      logDecision(request, arrival, { aor: ask.aor, rule: policy.rule, ...verdict }, context);
     return refuse(request, arrival, verdict, context);
   }
   const run = new RegisterRun(request, arrival, ask, context);
@@ -129,7 +131,9 @@ class RegisterRun implements AorTask {
     if (known !== undefined || nowMs - this.arrival.atMs > MAX_WAIT_MS) return this.#leave();
     const record = context.store.lookup(this.ask.aor);
     const decision = this.#decide(record, Math.floor(nowMs));
-    if (context.log.isDebug) this.#log(decision);
+    if (context.log.isDebug) {
+      this.#log(decision);
+    }
     switch (decision.kind) {
       case "absorb":
         return this.#absorb(decision, record);
@@ -227,14 +231,32 @@ class RegisterRun implements AorTask {
     this.#context.queue.leave(this.ask.aor);
   }
 
-  #log(decision: RegisterDecision): void {
-    const { kind, reason } = decision;
-    const { address, port } = this.arrival;
+  #log({ kind, reason }: RegisterDecision): void {
     const { aor, policy } = this.ask;
-    const { callId } = this.request;
-    const fields = { aor, kind, reason, rule: policy.rule, call_id: callId, address, port };
-    this.#context.log.debug(fields, "register");
+    logDecision(
+      this.request,
+      this.arrival,
+      { aor, kind, reason, rule: policy.rule },
+      this.#context,
+    );
   }
+}
+
+interface Decided {
+  readonly aor: string;
+  readonly kind: string;
+  readonly reason?: string;
+  readonly rule: string;
+}
+
+/** What was decided and why; never what was in the request besides. */
+function logDecision(
+  request: SipRequest,
+  { address, port }: Arrival,
+  { aor, kind, reason, rule }: Decided,
+  { log }: RegisterContext,
+): void {
+  log.debug({ aor, kind, reason, rule, call_id: request.callId, address, port }, "register");
 }
 
 /** Whether a refresh ends a binding sooner than the last one had promised. */

@@ -189,7 +189,7 @@ class DeRegisterRun implements AorTask, AttemptUser {
     this.#entry = entry;
     this.#outbox = outbox;
     this.#modules = modules;
-    this.#login = new UpstreamLogin(modules.credentials, modules.ids);
+    this.#login = new UpstreamLogin(modules, []);
   }
 
   isSame(other: AorTask): boolean {

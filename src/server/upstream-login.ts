@@ -3,6 +3,12 @@ import type { CredentialTable } from "../auth/credential-table.ts";
 import { usernamesFor } from "../auth/usernames.ts";
 import type { SipResponse } from "../sip/message.ts";
 
+/** What answering takes. */
+export interface LoginModules {
+  readonly credentials: CredentialTable;
+  readonly ids: { tag(): string };
+}
+
 /** A REGISTER of midreg's that the main registrar may challenge. */
 export interface LoginRequest {
   readonly requestUri: string;
@@ -15,22 +21,29 @@ export interface LoginRequest {
  * address-of-record: once, and once more when it says that only the nonce was too old.
  */
 export class UpstreamLogin {
-  readonly #credentials: CredentialTable;
-  readonly #ids: { tag(): string };
+  readonly #modules: LoginModules;
+  readonly #exceptRealms: readonly string[];
   #answers = 0;
 
-  constructor(credentials: CredentialTable, ids: { tag(): string }) {
-    this.#credentials = credentials;
-    this.#ids = ids;
+  /** Challenges of `exceptRealms` are left to the phone, which has shown credentials of its own for them. */
+  constructor(modules: LoginModules, exceptRealms: readonly string[]) {
+    this.#modules = modules;
+    this.#exceptRealms = exceptRealms;
   }
 
   /** The header line for the next attempt, without CRLF; undefined when a response is to be taken as it is. */
   answer(response: SipResponse, { requestUri, to }: LoginRequest): string | undefined {
     const { status } = response;
     if ((status !== 401 && status !== 407) || this.#answers >= MAX_ANSWERS) return undefined;
-    const usernames = usernamesFor(to);
-    const request = { method: "REGISTER", requestUri, usernames, cnonce: this.#ids.tag() };
-    const answer = answerChallenge(response, request, this.#credentials);
+    const { credentials, ids } = this.#modules;
+    const request = {
+      method: "REGISTER",
+      requestUri,
+      usernames: usernamesFor(to),
+      exceptRealms: this.#exceptRealms,
+      cnonce: ids.tag(),
+    };
+    const answer = answerChallenge(response, request, credentials);
     if (answer === undefined || (this.#answers > 0 && !answer.isStale)) return undefined;
     this.#answers += 1;
     return answer.line;
@@ -39,9 +52,10 @@ export class UpstreamLogin {
 
 const MAX_ANSWERS = 2;
 
-/** Whether a response asks for nothing but credentials for that realm. */
+/** Whether a response asks for a digest, and for none but that realm's. */
 export function asksOnlyFor(realm: string, response: SipResponse): boolean {
   const { status } = response;
   if (status !== 401 && status !== 407) return false;
-  return challengedRealms(response).every((asked) => asked === realm);
+  const realms = challengedRealms(response);
+  return realms.length > 0 && realms.every((asked) => asked === realm);
 }

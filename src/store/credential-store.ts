@@ -40,7 +40,7 @@ export class CredentialStore {
   }
 
   list(): readonly StoredCredential[] {
-    return this.#try(() => readRows(this.#db));
+    return this.#try(() => [...readRows(this.#db)]);
   }
 
   /** Adds credentials, or replaces those of the same user, realm and algorithm; all of them or none. */
@@ -93,12 +93,15 @@ export class CredentialStore {
   }
 }
 
-/** Reads the credentials beside a store that has the database open. Throws a StoreError. */
-export function readCredentials(path: string): readonly StoredCredential[] {
+/**
+ * Reads the credentials beside a store that has the database open; there may be a million, so they are given away
+ * one by one. Throws a StoreError.
+ */
+export function readCredentials(path: string, take: (credential: StoredCredential) => void): void {
   let db: Database.Database | undefined;
   try {
     db = new Database(path, { readonly: true, fileMustExist: true });
-    return readRows(db);
+    for (const row of readRows(db)) take(row);
   } catch (cause) {
     throw toStoreError(path, cause);
   } finally {
@@ -106,14 +109,14 @@ export function readCredentials(path: string): readonly StoredCredential[] {
   }
 }
 
-function readRows(db: Database.Database): readonly StoredCredential[] {
-  const rows = db
-    .prepare(
-      "SELECT username, realm, algorithm, ha1 FROM credential ORDER BY realm, username, algorithm",
-    )
-    .all();
-  if (!rows.every(isCredential)) throw new UnreadableContent("a credential has an unknown form");
-  return rows;
+function* readRows(db: Database.Database): Generator<StoredCredential, void> {
+  const select = db.prepare(
+    "SELECT username, realm, algorithm, ha1 FROM credential ORDER BY realm, username, algorithm",
+  );
+  for (const row of select.iterate()) {
+    if (!isCredential(row)) throw new UnreadableContent("a credential has an unknown form");
+    yield row;
+  }
 }
 
 function isCredential(row: unknown): row is StoredCredential {

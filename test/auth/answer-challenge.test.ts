@@ -12,6 +12,7 @@ const REQUEST = {
   method: "REGISTER",
   requestUri: "sip:main.test",
   usernames: ["alice", "alice@sip.test"],
+  exceptRealms: ["phones-own"],
   cnonce: "c1",
 };
 
@@ -122,13 +123,16 @@ describe("a challenge is answered", () => {
 test.each([
   ["nobody is known", digest(`realm="${REALM}", nonce="n"`), ["bob"]],
   ["the realm is another", digest('realm="other", nonce="n"'), ["alice"]],
+  ["the realm is left to the phone", digest('realm="phones-own", nonce="n"'), ["alice"]],
   ["there is no nonce", digest(`realm="${REALM}"`), ["alice"]],
   ["there is no realm", digest('nonce="n"'), ["alice"]],
   ["a session has no qop", digest(`realm="${REALM}", nonce="n", algorithm=MD5-sess`), ["alice"]],
   ["it is malformed", `WWW-Authenticate: Digest realm="${REALM}`, ["alice"]],
   ["it belongs to a proxy", `Proxy-Authenticate: Digest realm="${REALM}", nonce="n"`, ["alice"]],
 ])("there is no answer when %s", (_, line, users) => {
-  expect(answer(challenged(401, line), tableOf(users))).toBeUndefined();
+  const table = tableOf(users);
+  table.add(credentialOf("alice", "MD5", "phones-own"));
+  expect(answer(challenged(401, line), table)).toBeUndefined();
 });
 
 test("the realms of a challenge are told", () => {

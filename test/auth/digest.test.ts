@@ -8,6 +8,7 @@ import {
   DIGEST_ALGORITHMS,
   DIGEST_LENGTH,
   type DigestAlgorithm,
+  fingerprintOf,
   parseAlgorithm,
   probeAlgorithm,
 } from "../../src/auth/digest.ts";
@@ -94,6 +95,11 @@ test("any user, realm and password are hashed as the bytes they are", () => {
 test("a session key is bound to nonce and client nonce", () => {
   const expected = createHash("md5").update("h:n:c").digest("hex");
   expect(computeSessionHa1("MD5", "h", { nonce: "n", cnonce: "c" })).toBe(expected);
+});
+
+test("a fingerprint tells texts apart that differ in one byte", () => {
+  expect(fingerprintOf("a\xe9")).toBe(fingerprintOf("a\xe9"));
+  expect(fingerprintOf("a\xe9")).not.toBe(fingerprintOf("a\xe8"));
 });
 
 test.each([

@@ -1,6 +1,7 @@
 import * as fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import {
+  credentialRealms,
   digestParams,
   givenDigests,
   isRightResponse,
@@ -76,6 +77,16 @@ describe("the credentials of a request", () => {
     ["a nonce count beyond 32 bits", { nc: "000000001" }],
   ])("are malformed with %s", (_, params) => {
     expect(given({ params })).toBe("malformed");
+  });
+
+  test("are told by their realms, those for proxies too", () => {
+    const elsewhere = authorizationFor(new Map([...CHALLENGE, ["realm", "elsewhere"]]));
+    const request = registerWith(
+      authorizationFor(CHALLENGE),
+      `Proxy-${elsewhere}`,
+      "Authorization: x",
+    );
+    expect(credentialRealms(request)).toEqual([REALM, "", "elsewhere"]);
   });
 
   test("are at most eight", () => {

@@ -197,7 +197,7 @@ const bindings: fc.Arbitrary<Binding[]> = fc.uniqueArray(binding, {
 });
 
 const policy: fc.Arbitrary<Partial<RegisterPolicy>> = fc.record({
-  absorb: fc.constantFrom("proven", "proven", "open"),
+  absorb: fc.constantFrom("proven", "proven", "digest", "open"),
   contactIdInsertion: fc.constantFrom("ct-param", "ct-param", "ct-username"),
   contactIdParam: fc.constantFrom("ctid", "Id"),
   minExpiresSec: fc.constantFrom(0, 10),

@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import { hasCredentials, retryRegister } from "../../src/registrar/retry-register.ts";
+import { retryRegister } from "../../src/registrar/retry-register.ts";
 import { buildForward } from "../../src/registrar/rewrite-register.ts";
 import { headerLine, headerLines } from "../support/messages.ts";
 import { buildInput } from "./fixtures.ts";
@@ -19,25 +19,6 @@ describe("a forwarded REGISTER after a challenge", () => {
       .replace(`${CREDENTIALS}\r\n`, "")
       .replace(`CSeq: ${cseq + 2} `, `CSeq: ${cseq} `);
     expect(undone).toBe(forward.text);
-  });
-
-  test.each([
-    [["Authorization: Digest a=b"], true],
-    [["proxy-authorization : Digest a=b"], true],
-    [["X-Authorization: Digest a=b", "Subject: Authorization: x"], false],
-    [[], false],
-  ])("carries credentials of the phone with %j: %s", (headers, expected) => {
-    const forward = {
-      ...buildForward(buildInput({ register: { headers } }), [], false),
-      evicted: [],
-    };
-    expect(hasCredentials(forward)).toBe(expected);
-  });
-
-  test("a body is no header", () => {
-    const forward = { ...buildForward(buildInput(), [], false), evicted: [] };
-    const text = `${forward.text}\r\nAuthorization: Digest a=b\r\n`;
-    expect(hasCredentials({ ...forward, text })).toBe(false);
   });
 });
 

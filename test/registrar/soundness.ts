@@ -81,7 +81,7 @@ export function faultsOfAbsorbed(input: RegisterInput, absorbed: Absorbed): stri
       "no star": !ask.isStar,
       200: responseOf(answer).status === 200,
       "fetch without contacts": (reason === "fetch") === (ask.contacts.length === 0),
-      proven: policy.absorb === "open" || isProvenAll,
+      proven: policy.absorb !== "proven" || isProvenAll,
       "known contacts": ask.contacts.length === 0 || record !== undefined,
     }),
     ...(change === undefined ? [] : faultsOfRefresh(input, change)),
@@ -94,7 +94,7 @@ function faultsOfRefresh(input: RegisterInput, change: AorChange): string[] {
     ...broken({
       "only refreshes": remove.length + enqueue.length + dequeue.length === 0,
       "own address-of-record": aor === input.ask.aor,
-      "a proven refresh replaces nothing": input.policy.absorb === "open" || put.length === 0,
+      "a proven refresh replaces nothing": input.policy.absorb !== "proven" || put.length === 0,
     }),
     ...[...touch, ...put].flatMap((one) => faultsOfTouch(input, one)),
   ];

@@ -2,7 +2,7 @@ import { describe, expect, test } from "vitest";
 import { tableOf } from "../auth/fixtures.ts";
 import { DigestPhone } from "../support/digest-phone.ts";
 import { checkDigests, type DigestRegistrarOptions } from "../support/digest-registrar.ts";
-import { headerLine, headerLines, requestOf, statusOf } from "../support/messages.ts";
+import { answerTo, headerLine, headerLines, requestOf, statusOf } from "../support/messages.ts";
 import { World, type WorldOptions } from "../support/world.ts";
 
 const ALICE = "alice@sip.test";
@@ -102,6 +102,16 @@ describe("where midreg cannot answer", () => {
     });
   });
 
+  test("since there is no digest challenge at all, the answer goes to the phone as it is", async () => {
+    const { world, alice } = await build();
+    world.main.answering = (text) => [
+      answerTo(text, 401, "Unauthorized", { headers: ["WWW-Authenticate: Bearer x=y"] }),
+    ];
+    alice.register();
+    expect(alice.statuses).toEqual([401, 401]);
+    expect(headerLine(alice.phone.last, "WWW-Authenticate")).toBe("Bearer x=y");
+  });
+
   test("another realm's challenge goes to the phone, whose answer goes on untouched", async () => {
     const { world, alice } = await build({ realm: "main.test" });
     alice.register();
@@ -126,6 +136,17 @@ describe("where midreg cannot answer", () => {
     expect(statusOf(alice.phone.last)).toBe(401);
     expect(world.main.registers).toHaveLength(1);
   });
+});
+
+test("a phone's credentials for some other realm keep midreg from nothing", async () => {
+  const { world, alice } = await build();
+  const other = 'Authorization: Digest username="a", realm="elsewhere", nonce="n", uri="u"';
+  const answering = world.main.answering;
+  // This registrar minds its own realm only.
+  world.main.answering = (text) => answering?.(text.replace(`${other}\r\n`, "")) ?? [];
+  alice.register({ headers: [other] });
+  expect(alice.statuses).toEqual([401, 200]);
+  expect(headerLines(world.main.registers[1] ?? "", "Authorization")).toHaveLength(2);
 });
 
 test.each(["proven", "open"] as const)(

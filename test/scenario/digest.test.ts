@@ -306,11 +306,13 @@ describe("wrong credentials", () => {
     const mallory = new DigestPhone(world, "alice", "203.0.113.66:5060");
     mallory.send();
     mallory.challenged();
-    for (let tries = 0; tries < 20; tries += 1) {
-      mallory.send({ from: PLACE }, { password: "wrong" });
+    for (let tries = 0; tries < 150; tries += 1) {
+      const wrong = mallory.authorization({ password: "wrong" });
+      mallory.phone.register({ from: PLACE, headers: [wrong] });
     }
-    alice.phone.cseq += 1;
+    // At once, while strangers are not heard there.
     alice.send();
+    expect(failures(world, "slowed")).toBe(50);
     expect(statusOf(alice.phone.last)).toBe(200);
   });
 

@@ -2,7 +2,11 @@ import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import Database from "better-sqlite3";
 import { describe, expect, onTestFinished, test } from "vitest";
-import { CredentialStore, readCredentials } from "../../src/store/credential-store.ts";
+import {
+  CredentialStore,
+  readCredentials,
+  type StoredCredential,
+} from "../../src/store/credential-store.ts";
 import {
   AOR,
   buildBinding,
@@ -23,6 +27,12 @@ function open(path: string): CredentialStore {
   return store;
 }
 
+function readAll(path: string): StoredCredential[] {
+  const all: StoredCredential[] = [];
+  readCredentials(path, (credential) => all.push(credential));
+  return all;
+}
+
 const newPath = (): string => join(makeDirectory(), "midreg.db");
 
 describe("stored credentials", () => {
@@ -32,7 +42,7 @@ describe("stored credentials", () => {
     first.put([BOB, ALICE_SHA, ALICE]);
     first.close();
     expect(open(path).list()).toEqual([ALICE, ALICE_SHA, BOB]);
-    expect(readCredentials(path)).toEqual([ALICE, ALICE_SHA, BOB]);
+    expect(readAll(path)).toEqual([ALICE, ALICE_SHA, BOB]);
   });
 
   test("keep every byte of their names", () => {
@@ -78,7 +88,7 @@ describe("stored credentials", () => {
     before.close();
     const store = await openStore(options);
     await put(store, AOR, buildBinding("a"));
-    expect(readCredentials(options.path)).toEqual([ALICE]);
+    expect(readAll(options.path)).toEqual([ALICE]);
     expect(() => CredentialStore.open(options.path, MIGRATIONS)).toThrow(
       /midreg\.db: the database is in use by another process; stop that one/u,
     );
@@ -99,5 +109,5 @@ describe("stored credentials", () => {
 
 test("a database that is none is refused in one line", () => {
   const path = join(makeDirectory(), "missing", "midreg.db");
-  expect(() => readCredentials(path)).toThrow(/^\P{Cc}+midreg\.db: \P{Cc}+$/u);
+  expect(() => readAll(path)).toThrow(/^\P{Cc}+midreg\.db: \P{Cc}+$/u);
 });
