@@ -65,6 +65,7 @@ export async function serve(
         isTrustedUpstream: buildIsTrusted(settings.upstream.trusted),
         upstreamLocalAddress: await localAddress(toward),
         ownHosts: ownHosts(settings),
+        decisions: settings.decisions,
         userAgent: `midreg/${version}`,
       },
       { clock: clock.clock, ids, store, transport, resolver, metrics, log },

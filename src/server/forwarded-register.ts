@@ -1,27 +1,22 @@
-import type { AorRecord } from "../location/binding.ts";
 import {
   type AnswerReason,
   decideRegisterAnswer,
   type RegisterAnswer,
 } from "../registrar/decide-register-answer.ts";
-import type { RegisterAsk } from "../registrar/read-register.ts";
-import type { ForwardedRegister } from "../registrar/rewrite-register.ts";
 import { castsDoubt, type IdentityEvent, identityAfter } from "../registrar/upstream-identity.ts";
 import type { SipRequest, SipResponse } from "../sip/message.ts";
-import { type Arrival, flowOf } from "./arrival.ts";
+import { flowOf } from "./arrival.ts";
 import type { AttemptFailure, AttemptUser } from "./attempt.ts";
 import { BUSY_RETRY_AFTER_SEC } from "./limits.ts";
 import type { RegisterContext } from "./register-context.ts";
+import { type ForwardedOn, recordForwarded } from "./register-decisions.ts";
 import type { ServerTransaction } from "./server-transaction.ts";
 
 /** A REGISTER that is on its way upstream. */
-export interface ForwardedRun {
+export interface ForwardedRun extends ForwardedOn {
   readonly request: SipRequest;
-  readonly arrival: Arrival;
-  readonly ask: RegisterAsk;
-  readonly forward: ForwardedRegister;
-  readonly record: AorRecord | undefined;
-  readonly transaction: ServerTransaction;
+  /** How whoever sent it is answered. */
+  readonly transaction: Pick<ServerTransaction, "respond" | "reply">;
 }
 
 /** Counted results of the answers of the main registrar. */
@@ -52,6 +47,7 @@ export class ForwardedRegisterRun implements AttemptUser {
   readonly #run: ForwardedRun;
   readonly #context: RegisterContext;
   #sentAtMs = 0;
+  #durationMs = 0;
   #answer: RegisterAnswer | undefined;
 
   constructor(run: ForwardedRun, context: RegisterContext) {
@@ -89,6 +85,7 @@ export class ForwardedRegisterRun implements AttemptUser {
       sweep.watch(change);
       outbox.owe(change.enqueue);
     }
+    this.#record("accepted");
     this.#tell();
   }
 
@@ -97,6 +94,7 @@ export class ForwardedRegisterRun implements AttemptUser {
     const { log, outbox, tallies } = this.#context;
     log.error({ aor: this.#run.ask.aor, reason }, "registration not stored");
     tallies.count("error", "store");
+    this.#record("store");
     this.#keepIdentity("unstored");
     outbox.undo(this.#answer?.undo ?? []);
     const headers = `Retry-After: ${BUSY_RETRY_AFTER_SEC}\r\n`;
@@ -108,7 +106,8 @@ export class ForwardedRegisterRun implements AttemptUser {
     const { clock, store, options, inFlight, ids, tallies, outbox } = this.#context;
     const nowMs = clock.nowMs();
     inFlight.n -= 1;
-    tallies.upstream.observe((nowMs - this.#sentAtMs) / 1000);
+    this.#durationMs = nowMs - this.#sentAtMs;
+    tallies.upstream.observe(this.#durationMs / 1000);
     const { request, ask, forward, record, arrival } = this.#run;
     const answer = decideRegisterAnswer({
       request,
@@ -127,6 +126,7 @@ export class ForwardedRegisterRun implements AttemptUser {
       tallies.count(RESULT[answer.reason], answer.reason);
     }
     if (answer.change !== undefined) return store.save(answer.change, this);
+    this.#record(answer.reason);
     this.#keepIdentity(EVENT[answer.reason]);
     if (answer.undo.length > 0) outbox.undo(answer.undo);
     return this.#tell();
@@ -139,6 +139,13 @@ export class ForwardedRegisterRun implements AttemptUser {
     identities.set(identityAfter(identity, event, ids.callId()));
     if (!castsDoubt(event, isProven)) return;
     for (const ctid of affected) identities.doubt(ctid);
+  }
+
+  #record(outcome: string): void {
+    const answer = this.#answer;
+    if (answer === undefined) return;
+    const end = { answer, outcome, durationMs: this.#durationMs };
+    recordForwarded(this.#context, this.#run, end, this.#context.clock.nowMs());
   }
 
   #tell(): void {

@@ -9,6 +9,7 @@ import { type Arrival, flowOf, sendResponse } from "./arrival.ts";
 import { ForwardedRegisterRun } from "./forwarded-register.ts";
 import { BUSY_RETRY_AFTER_SEC, MAX_REGISTERS_IN_FLIGHT, MAX_WAIT_MS } from "./limits.ts";
 import type { RegisterContext } from "./register-context.ts";
+import { type DecidedRegister, recordAbsorbed, recordRefused } from "./register-decisions.ts";
 import type { ServerTransaction } from "./server-transaction.ts";
 
 /** Handles a REGISTER that belongs to no live transaction. */
@@ -24,6 +25,9 @@ export function onRegister(request: SipRequest, arrival: Arrival, context: Regis
   const entered = context.queue.enter(ask.aor, run);
   if (entered === "full") {
     context.tallies.count("rejected", "queue-full");
+    const record = context.store.lookup(ask.aor);
+    const why = { reason: "queue-full", status: 503 };
+    recordRefused(context, { ask, arrival, record }, why, arrival.atMs);
     answerBusy(context, arrival, request);
   }
 }
@@ -87,9 +91,11 @@ class RegisterRun implements AorTask {
     if (context.log.isDebug) this.#log(decision);
     switch (decision.kind) {
       case "absorb":
+        recordAbsorbed(context, this.#decided(record), decision, nowMs);
         return this.#absorb(decision, record);
       case "reject":
         context.tallies.count("rejected", decision.reason);
+        recordRefused(context, this.#decided(record), decision, nowMs);
         if (context.errors.allows(this.arrival.address, nowMs)) this.#send(decision.answer);
         return this.#leave();
       case "forward":
@@ -110,9 +116,12 @@ class RegisterRun implements AorTask {
 
   /** A refresh that cannot be stored is not acknowledged; the binding stays as it was. */
   failed(reason: string): void {
-    const { log, tallies } = this.#context;
+    const { log, tallies, store, clock } = this.#context;
     log.debug({ aor: this.ask.aor, reason }, "refresh not stored");
     tallies.count("error", "store");
+    const record = store.lookup(this.ask.aor);
+    const why = { reason: "store", status: 503 };
+    recordRefused(this.#context, this.#decided(record), why, clock.nowMs());
     answerBusy(this.#context, this.arrival, this.request);
     this.#leave();
   }
@@ -155,15 +164,29 @@ class RegisterRun implements AorTask {
     const transaction = this.#openTransaction();
     if (transaction === undefined) {
       context.tallies.count("rejected", "overload");
+      const why = { reason: "overload", status: 503 };
+      recordRefused(context, this.#decided(record), why, context.clock.nowMs());
       answerBusy(context, this.arrival, this.request);
       return this.#leave();
     }
     context.tallies.count("forwarded", reason);
     const run = new ForwardedRegisterRun(
-      { request: this.request, arrival: this.arrival, ask: this.ask, forward, record, transaction },
+      {
+        request: this.request,
+        arrival: this.arrival,
+        ask: this.ask,
+        reason,
+        forward,
+        record,
+        transaction,
+      },
       context,
     );
     return run.start();
+  }
+
+  #decided(record: AorRecord | undefined): DecidedRegister {
+    return { ask: this.ask, arrival: this.arrival, record };
   }
 
   #openTransaction(): ServerTransaction | undefined {

@@ -1,5 +1,6 @@
 import type { AorQueue } from "./aor-queue.ts";
 import type { AttemptModules } from "./attempt.ts";
+import type { DecisionLog } from "./decision-log.ts";
 import type { ErrorLimiter } from "./error-limiter.ts";
 import type { Outbox } from "./outbox.ts";
 import type { PendingIdentities } from "./pending-identities.ts";
@@ -22,4 +23,5 @@ export interface RegisterContext extends ServerModules, AttemptModules {
   readonly inFlight: { n: number };
   readonly dateLine: () => string;
   readonly errors: ErrorLimiter;
+  readonly decisions: DecisionLog;
 }

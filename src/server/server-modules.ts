@@ -10,6 +10,7 @@ import type {
   Transport,
 } from "../ports.ts";
 import type { RegisterPolicy } from "../registrar/register-policy.ts";
+import type { DecisionLogOptions } from "./decision-log.ts";
 
 /** The adapters the server is built on. */
 export interface ServerModules {
@@ -32,6 +33,8 @@ export interface ServerOptions {
   readonly upstreamLocalAddress: string | undefined;
   /** Host names and addresses besides the listeners' that mean midreg itself, lower case. */
   readonly ownHosts: readonly string[];
+  /** How many decisions are remembered; see decision-log.ts. */
+  readonly decisions: DecisionLogOptions;
   /** Product and version, for the User-Agent of midreg's own requests. */
   readonly userAgent: string;
 }

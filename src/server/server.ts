@@ -1,3 +1,4 @@
+import type { Decision } from "../location/decision.ts";
 import type { Listener, Receiver } from "../ports.ts";
 import { buildResponse } from "../sip/build-response.ts";
 import type { SipRequest } from "../sip/message.ts";
@@ -6,6 +7,7 @@ import { AorQueue } from "./aor-queue.ts";
 import { type Arrival, sendResponse } from "./arrival.ts";
 import { CountingTransport } from "./counting-transport.ts";
 import { DateLine } from "./date-line.ts";
+import { DecisionLog } from "./decision-log.ts";
 import { ErrorLimiter } from "./error-limiter.ts";
 import { BUSY_RETRY_AFTER_SEC, DRAIN_LIMIT_MS, MAX_REQUEST_BYTES } from "./limits.ts";
 import { MessageTallies } from "./message-tallies.ts";
@@ -53,6 +55,11 @@ export class Server implements Receiver {
   /** The main registrar, for health. */
   get upstream(): Upstream {
     return this.#context.upstream;
+  }
+
+  /** The recent decisions about an address-of-record, the latest first. */
+  decisions(aor: string): readonly Decision[] {
+    return this.#context.decisions.of(aor);
   }
 
   get isDraining(): boolean {
@@ -184,7 +191,8 @@ function buildContext(
     { listeners, log, metrics, nowMs, ids, transactions, timers, resolver },
   );
   const { userAgent } = options;
-  const owing = { store, queue, upstream, timers, log, metrics, ids, nowMs, userAgent };
+  const decisions = new DecisionLog(options.decisions);
+  const owing = { store, queue, upstream, timers, log, metrics, ids, nowMs, userAgent, decisions };
   const outbox = new Outbox(owing);
   const identities = new PendingIdentities();
   const { outgoingExpiresSec } = options.registerPolicy;
@@ -205,6 +213,7 @@ function buildContext(
     tallies: new RegisterMetrics(metrics),
     tally: (direction, result) => metrics.counter("proxied_requests_total", { direction, result }),
     errors: new ErrorLimiter(),
+    decisions,
     isOwnHost: buildIsOwnHost(listeners, options.ownHosts),
     dateLine: new DateLine(clock).read,
   };

@@ -42,6 +42,8 @@ describe("with nothing but an upstream, every setting has its default", () => {
         upstreamMarginSec: 2,
         absorb: "proven",
       },
+      decisions: { perAor: 10, maxEntries: 100_000 },
+      resyncRate: 100,
       storage: { mode: "sqlite", durability: "commit" },
       secret: undefined,
       dns: { servers: [], cacheTtlSec: 60 },

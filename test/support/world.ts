@@ -1,6 +1,7 @@
 import type { AorRecord } from "../../src/location/binding.ts";
 import type { LocationStore } from "../../src/ports.ts";
 import type { RegisterPolicy } from "../../src/registrar/register-policy.ts";
+import type { DecisionLogOptions } from "../../src/server/decision-log.ts";
 import { Server } from "../../src/server/server.ts";
 import { parseUri } from "../../src/sip/uri.ts";
 import { MemoryStore } from "../../src/store/memory-store.ts";
@@ -47,6 +48,7 @@ export const SERVER_PLACE = "192.0.2.1:5060";
 export interface WorldOptions {
   readonly policy?: Partial<RegisterPolicy>;
   readonly store?: LocationStore;
+  readonly decisions?: Partial<DecisionLogOptions>;
   /** Addresses and ports midreg listens on; the first one is what phones use. */
   readonly listeners?: ReadonlyArray<readonly [address: string, port: number]>;
   readonly upstreamUri?: string;
@@ -86,6 +88,7 @@ export class World {
         isTrustedUpstream: () => false,
         upstreamLocalAddress: options.localAddress,
         ownHosts: [],
+        decisions: { perAor: 10, maxEntries: 1000, ...options.decisions },
         userAgent: "midreg/test",
       },
       {
