@@ -66,6 +66,7 @@ export async function serve(
         upstreamLocalAddress: await localAddress(toward),
         ownHosts: ownHosts(settings),
         decisions: settings.decisions,
+        resyncRate: settings.resyncRate,
         userAgent: `midreg/${version}`,
       },
       { clock: clock.clock, ids, store, transport, resolver, metrics, log },

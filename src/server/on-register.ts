@@ -1,11 +1,12 @@
 import type { AorRecord } from "../location/binding.ts";
 import type { AorChange } from "../location/change.ts";
-import { decideRegister, type RegisterDecision } from "../registrar/decide-register.ts";
+import type { RegisterDecision } from "../registrar/decide-register.ts";
 import { type RegisterAsk, readRegister } from "../registrar/read-register.ts";
 import { buildResponse } from "../sip/build-response.ts";
 import type { SipRequest } from "../sip/message.ts";
 import type { AorTask } from "./aor-queue.ts";
-import { type Arrival, flowOf, sendResponse } from "./arrival.ts";
+import { type Arrival, sendResponse } from "./arrival.ts";
+import { decideInTurn } from "./decide-in-turn.ts";
 import { ForwardedRegisterRun } from "./forwarded-register.ts";
 import { BUSY_RETRY_AFTER_SEC, MAX_REGISTERS_IN_FLIGHT, MAX_WAIT_MS } from "./limits.ts";
 import type { RegisterContext } from "./register-context.ts";
@@ -87,7 +88,7 @@ class RegisterRun implements AorTask {
     known?.repeat();
     if (known !== undefined || nowMs - this.arrival.atMs > MAX_WAIT_MS) return this.#leave();
     const record = context.store.lookup(this.ask.aor);
-    const decision = this.#decide(record, Math.floor(nowMs));
+    const decision = decideInTurn(context, this, record, nowMs);
     if (context.log.isDebug) this.#log(decision);
     switch (decision.kind) {
       case "absorb":
@@ -124,24 +125,6 @@ class RegisterRun implements AorTask {
     recordRefused(this.#context, this.#decided(record), why, clock.nowMs());
     answerBusy(this.#context, this.arrival, this.request);
     this.#leave();
-  }
-
-  #decide(record: AorRecord | undefined, nowMs: number): RegisterDecision {
-    const { options, ids, upstream, identities, isOwnHost } = this.#context;
-    return decideRegister({
-      request: this.request,
-      ask: this.ask,
-      record,
-      source: flowOf(this.arrival),
-      nowMs,
-      policy: options.registerPolicy,
-      ids,
-      upstreamSentBy: upstream.sentBy,
-      identities: identities.read,
-      isDoubted: identities.isDoubted,
-      isOwnHost,
-      dateLine: this.#context.dateLine(),
-    });
   }
 
   #absorb(

@@ -198,6 +198,33 @@ export function recordDeRegister(
   decisions.record(aor, true, facts, atMs);
 }
 
+/** A registration was made anew upstream, or was not. */
+export function recordResync(
+  { decisions, nowMs }: RecordModules,
+  aor: string,
+  end: {
+    readonly result: string;
+    readonly ctid: string;
+    readonly upstreamExpiresAtMs: number;
+    readonly status: number | undefined;
+    readonly durationMs: number;
+  },
+): void {
+  const { result, ctid, status, durationMs, upstreamExpiresAtMs } = end;
+  const atMs = nowMs();
+  const facts: DecisionFacts = {
+    ...BY_ITSELF,
+    kind: "resync",
+    reason: "operator",
+    outcome: result,
+    ctid,
+    status,
+    durationMs,
+    upstreamSec: secondsBetween(atMs, upstreamExpiresAtMs),
+  };
+  decisions.record(aor, true, facts, atMs);
+}
+
 function proofBy(absorb: RegisterPolicy["absorb"]): Proof {
   return absorb === "open" ? "open" : "flow";
 }

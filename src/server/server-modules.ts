@@ -35,6 +35,8 @@ export interface ServerOptions {
   readonly ownHosts: readonly string[];
   /** How many decisions are remembered; see decision-log.ts. */
   readonly decisions: DecisionLogOptions;
+  /** REGISTERs a second of a resync that is not told otherwise. */
+  readonly resyncRate: number;
   /** Product and version, for the User-Agent of midreg's own requests. */
   readonly userAgent: string;
 }

@@ -1,4 +1,3 @@
-import type { Decision } from "../location/decision.ts";
 import type { Listener, Receiver } from "../ports.ts";
 import { buildResponse } from "../sip/build-response.ts";
 import type { SipRequest } from "../sip/message.ts";
@@ -17,6 +16,8 @@ import { Outbox } from "./outbox.ts";
 import { PendingIdentities } from "./pending-identities.ts";
 import type { RegisterContext } from "./register-context.ts";
 import { RegisterMetrics } from "./register-metrics.ts";
+import { Resync } from "./resync.ts";
+import { ServerAdmin } from "./server-admin.ts";
 import { buildIsOwnHost, type ServerModules, type ServerOptions } from "./server-modules.ts";
 import { Sweep } from "./sweep.ts";
 import { TimerQueue } from "./timer-queue.ts";
@@ -29,6 +30,9 @@ export class Server implements Receiver {
   readonly #context: RegisterContext & RequestContext;
   readonly #timers: TimerQueue;
   readonly #tallies: MessageTallies;
+  readonly #resync: Resync;
+  /** What operators can do. */
+  readonly admin: ServerAdmin;
   #isDraining = false;
 
   constructor(options: ServerOptions, adapters: ServerModules) {
@@ -41,6 +45,14 @@ export class Server implements Receiver {
     });
     this.#tallies = new MessageTallies(modules.metrics);
     this.#context = buildContext(options, modules, this.#timers);
+    const { registerPolicy: policy, resyncRate: rate, upstreamUri, userAgent } = options;
+    const nowMs = (): number => modules.clock.nowMs();
+    const resync = new Resync(
+      { rate, upstreamUri, policy, userAgent },
+      { ...this.#context, nowMs },
+    );
+    this.#resync = resync;
+    this.admin = new ServerAdmin(this.#context, resync, () => this.#isDraining);
   }
 
   /** Takes up what the store holds, opens the listeners and starts the work that nobody asks for. */
@@ -57,11 +69,6 @@ export class Server implements Receiver {
     return this.#context.upstream;
   }
 
-  /** The recent decisions about an address-of-record, the latest first. */
-  decisions(aor: string): readonly Decision[] {
-    return this.#context.decisions.of(aor);
-  }
-
   get isDraining(): boolean {
     return this.#isDraining;
   }
@@ -76,6 +83,7 @@ export class Server implements Receiver {
     sweep.stop();
     outbox.stop();
     upstream.stop();
+    this.#resync.stop();
     const endMs = clock.nowMs() + DRAIN_LIMIT_MS;
     const isOpen = (): boolean => transactions.openCount > 0 || queue.size > 0;
     await new Promise<void>((resolve) => {

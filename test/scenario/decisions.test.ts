@@ -18,7 +18,7 @@ async function registered(): Promise<{ world: World; phone: Phone }> {
   return { world, phone };
 }
 
-const decisions = (world: World): readonly Decision[] => world.server.decisions(ALICE);
+const decisions = (world: World): readonly Decision[] => world.server.admin.decisions(ALICE);
 const said = (world: World): string[] =>
   decisions(world).map(
     ({ kind, reason, outcome, count }) => `${kind} ${reason} ${outcome} x${count}`,

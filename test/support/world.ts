@@ -89,6 +89,7 @@ export class World {
         upstreamLocalAddress: options.localAddress,
         ownHosts: [],
         decisions: { perAor: 10, maxEntries: 1000, ...options.decisions },
+        resyncRate: 100,
         userAgent: "midreg/test",
       },
       {
