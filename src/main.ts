@@ -1,6 +1,11 @@
 #!/usr/bin/env node
 import { runProgram } from "./cli/program.ts";
 
+// Whoever reads a list may have read enough of it.
+process.stdout.on("error", (error: NodeJS.ErrnoException) => {
+  if (error.code === "EPIPE") process.exit();
+  throw error;
+});
 process.exitCode = await runProgram({
   argv: process.argv.slice(2),
   env: process.env,

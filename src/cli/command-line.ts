@@ -1,5 +1,6 @@
 import { Command as Commander, CommanderError, Option } from "commander";
 import type { FlagName, Flags } from "../config/flag-source.ts";
+import { addOperatorCommands, type OperatorCommand } from "./operator-commands.ts";
 
 /** What the command line asks for. Texts end with a line end. */
 export type Command =
@@ -8,6 +9,7 @@ export type Command =
       readonly configFile: string | undefined;
       readonly flags: Flags;
     }
+  | OperatorCommand
   | { readonly kind: "version" }
   | { readonly kind: "help"; readonly text: string }
   | { readonly kind: "usage-error"; readonly text: string; readonly exitCode: 2 };
@@ -74,6 +76,7 @@ function buildProgram(take: (command: Command) => void, write: (text: string) =>
     });
   addSettingCommand(program, "run", "serve until told to stop (the default)", take);
   addSettingCommand(program, "check", "check the configuration and stop", take);
+  addOperatorCommands(program, take);
   program
     .command("version")
     .description("print the version")
