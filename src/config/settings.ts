@@ -220,7 +220,7 @@ export const documentSchema = z.strictObject({
       max: wholeNumber(
         100,
         10_000_000,
-        "Recent decisions remembered in all; each takes some 250 bytes.",
+        "Recent decisions remembered in all; each takes up to 400 bytes.",
       ).prefault("100000"),
     })
     .prefault({}),

@@ -4,7 +4,7 @@ import { SlotMap } from "./slot-map.ts";
 export interface DecisionLogOptions {
   /** Entries kept of each address-of-record; 0 keeps none at all. */
   readonly perAor: number;
-  /** Entries kept in all; an entry takes some 250 bytes. */
+  /** Entries kept in all; the first one of an address-of-record takes some 400 bytes, others 200. */
   readonly maxEntries: number;
 }
 
@@ -56,6 +56,8 @@ export class DecisionLog {
  * the rate of a storm leave no garbage.
  */
 class Entry implements Decision {
+  /** The entry of the same address-of-record that was added to before this one. */
+  before: Entry | undefined;
   kind: Decision["kind"] = "absorb";
   reason = "";
   outcome = "";
@@ -97,6 +99,28 @@ class Entry implements Decision {
     this.count += 1;
   }
 
+  /** A copy that does not change any more. */
+  read(): Decision {
+    return {
+      kind: this.kind,
+      reason: this.reason,
+      outcome: this.outcome,
+      ctid: this.ctid,
+      contacts: this.contacts,
+      ageSec: this.ageSec,
+      expiresSec: this.expiresSec,
+      upstreamSec: this.upstreamSec,
+      proof: this.proof,
+      status: this.status,
+      durationMs: this.durationMs,
+      rule: this.rule,
+      source: this.source,
+      firstAtMs: this.firstAtMs,
+      atMs: this.atMs,
+      count: this.count,
+    };
+  }
+
   /** Whether the facts are this decision once more. */
   isSame(facts: DecisionFacts): boolean {
     return (
@@ -110,17 +134,19 @@ class Entry implements Decision {
     );
   }
 
-  /** Lets go of the texts. */
+  /** Lets go of what it refers to. */
   clear(): void {
     this.ctid = "";
     this.source = "";
+    this.before = undefined;
   }
 }
 
-/** The entries of one address-of-record, the latest last, and its place among all of them. */
+/** The entries of one address-of-record, as a list from the latest on, and its place among all of them. */
 interface History {
   aor: string;
-  readonly entries: Entry[];
+  latest: Entry | undefined;
+  length: number;
   older: History | undefined;
   newer: History | undefined;
 }
@@ -145,26 +171,27 @@ class DecisionPool {
     return this.#count;
   }
 
+  /** The latest first. */
   of(aor: string): Decision[] {
-    return (this.#histories.get(aor)?.entries ?? []).map((entry) =>
-      structuredClone<Decision>(entry),
-    );
+    const found: Decision[] = [];
+    let entry = this.#histories.get(aor)?.latest;
+    for (; entry !== undefined; entry = entry.before) found.push(entry.read());
+    return found;
   }
 
   record(aor: string, facts: DecisionFacts, nowMs: number): void {
     const history = this.#histories.get(aor) ?? this.#open(aor);
     this.#moveToFront(history);
-    const run = takeRun(history.entries, facts);
+    const run = takeRun(history, facts);
     if (run !== undefined) return run.repeat(facts, nowMs);
     const entry = this.#takeEntry(history);
     entry.begin(facts, nowMs);
-    history.entries.push(entry);
+    putFirst(history, entry);
     return this.#makeRoom(history);
   }
 
-  #takeEntry({ entries }: History): Entry {
-    const oldest = entries.length < this.#perAor ? undefined : entries.shift();
-    if (oldest !== undefined) return oldest;
+  #takeEntry(history: History): Entry {
+    if (history.length === this.#perAor) return takeLast(history);
     this.#count += 1;
     return this.#freeEntries.pop() ?? new Entry();
   }
@@ -173,7 +200,13 @@ class DecisionPool {
     // A copy, since the text may be a slice of a whole datagram.
     const aor = Buffer.from(text, "latin1").toString("latin1");
     const free = this.#freeHistories.pop();
-    const history = free ?? { aor, entries: [], older: undefined, newer: undefined };
+    const history = free ?? {
+      aor,
+      latest: undefined,
+      length: 0,
+      older: undefined,
+      newer: undefined,
+    };
     history.aor = aor;
     this.#histories.set(aor, history);
     return history;
@@ -188,12 +221,14 @@ class DecisionPool {
   #forget(history: History): void {
     this.#unlink(history);
     this.#histories.delete(history.aor);
-    for (const entry of history.entries) {
+    this.#count -= history.length;
+    while (history.latest !== undefined) {
+      const entry = history.latest;
+      history.latest = entry.before;
       entry.clear();
       this.#freeEntries.push(entry);
     }
-    this.#count -= history.entries.length;
-    history.entries.length = 0;
+    history.length = 0;
     this.#freeHistories.push(history);
   }
 
@@ -218,17 +253,41 @@ class DecisionPool {
 }
 
 /**
- * The entry that the facts continue, moved to the end: the latest one of their binding, if it says the same.
- * Those of other bindings in between do not matter.
+ * The entry that the facts continue, made the latest: the latest one of their binding, if it says the same. Those
+ * of other bindings in between do not matter.
  */
-function takeRun(entries: Entry[], facts: DecisionFacts): Entry | undefined {
-  for (let at = entries.length - 1; at >= 0; at -= 1) {
-    const entry = entries[at];
-    if (entry === undefined || entry.ctid !== facts.ctid) continue;
-    if (!entry.isSame(facts)) return undefined;
-    entries.copyWithin(at, at + 1);
-    entries[entries.length - 1] = entry;
-    return entry;
+function takeRun(history: History, facts: DecisionFacts): Entry | undefined {
+  let after: Entry | undefined;
+  for (let entry = history.latest; entry !== undefined; entry = entry.before) {
+    if (entry.ctid === facts.ctid) {
+      if (!entry.isSame(facts)) return undefined;
+      if (after === undefined) return entry;
+      after.before = entry.before;
+      entry.before = history.latest;
+      history.latest = entry;
+      return entry;
+    }
+    after = entry;
   }
   return undefined;
+}
+
+function putFirst(history: History, entry: Entry): void {
+  entry.before = history.latest;
+  history.latest = entry;
+  history.length += 1;
+}
+
+/** Takes the oldest entry out of a list that has at least one. */
+function takeLast(history: History): Entry {
+  let after: Entry | undefined;
+  let entry = history.latest ?? new Entry();
+  while (entry.before !== undefined) {
+    after = entry;
+    entry = entry.before;
+  }
+  if (after === undefined) history.latest = undefined;
+  else after.before = undefined;
+  history.length -= 1;
+  return entry;
 }
