@@ -1,3 +1,4 @@
+import { array, assert, constantFrom, integer, property, record } from "fast-check";
 import { describe, expect, test } from "vitest";
 import type { Decision, DecisionFacts } from "../../src/location/decision.ts";
 import { DecisionLog } from "../../src/server/decision-log.ts";
@@ -112,6 +113,39 @@ describe("the record of recent decisions", () => {
       expect(log.of(aor)[0]).toMatchObject({ reason: `r${at % 5}`, source: aor, atMs: at });
       for (const { source } of log.of(aor)) expect(source).toBe(aor);
     }
+  });
+
+  test("any history is what a plain list of runs would hold", () => {
+    const steps = record({
+      aor: constantFrom("a", "b"),
+      ctid: constantFrom("1", "2", "3"),
+      reason: constantFrom("x", "y"),
+      ageSec: integer({ min: 0, max: 9 }),
+    });
+    assert(
+      property(array(steps, { maxLength: 60 }), (given) => {
+        const log = new DecisionLog({ perAor: 4, maxEntries: 1000 });
+        const plain = new Map<string, string[][]>([
+          ["a", []],
+          ["b", []],
+        ]);
+        for (const [at, { aor, ...parts }] of given.entries()) {
+          log.record(aor, true, facts(parts), at);
+          const runs = plain.get(aor) ?? [];
+          const index = runs.findIndex(([ctid]) => ctid === parts.ctid);
+          const [run] = runs[index]?.[1] === parts.reason ? runs.splice(index, 1) : [];
+          const count = Number(run?.[2] ?? 0) + 1;
+          runs.unshift([parts.ctid, parts.reason, String(count), String(parts.ageSec)]);
+          runs.splice(4);
+        }
+        for (const [aor, runs] of plain) {
+          const found = log.of(aor).map(({ ctid, reason, count, ageSec }) => {
+            return [ctid, reason, String(count), String(ageSec)];
+          });
+          expect(found).toEqual(runs);
+        }
+      }),
+    );
   });
 
   test("names that nothing is bound to cannot have real ones forgotten", () => {
