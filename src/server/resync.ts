@@ -2,6 +2,7 @@ import type { AorRecord } from "../location/binding.ts";
 import type {
   Ids,
   LocationStore,
+  Log,
   Metrics,
   ResyncProgress,
   ResyncResult,
@@ -42,6 +43,7 @@ export interface ResyncModules {
   readonly sweep: Sweep;
   readonly timers: TimerQueue;
   readonly metrics: Metrics;
+  readonly log: Log;
   readonly decisions: DecisionLog;
   readonly ids: Ids;
   readonly nowMs: () => number;
@@ -80,6 +82,7 @@ export class Resync implements TimerOwner {
     const startedAtMs = this.#modules.nowMs();
     const rate = scope.rate ?? this.#options.rate;
     this.#walk = new Walk({ scope, place, rate, startedAtMs, ...range });
+    this.#modules.log.info({ ...scope, rate, total: range.total }, "resync started");
     this.#tick();
     return "started";
   }
@@ -97,7 +100,7 @@ export class Resync implements TimerOwner {
   }
 
   stop(): void {
-    this.#walk?.end("stopped", this.#modules.nowMs());
+    if (this.#walk?.end("stopped", this.#modules.nowMs()) === true) this.#logEnd();
   }
 
   progress(): ResyncProgress {
@@ -117,7 +120,12 @@ export class Resync implements TimerOwner {
       this.#count(walk, end.result);
       recordResync(this.#modules, aor, end);
     }
-    walk.settle(this.#modules.nowMs());
+    if (walk.settle(this.#modules.nowMs())) this.#logEnd();
+  }
+
+  #logEnd(): void {
+    const { state, seen, results } = this.progress();
+    this.#modules.log.info({ state, seen, ...results }, "resync ended");
   }
 
   #tick(): void {
@@ -131,7 +139,7 @@ export class Resync implements TimerOwner {
       if (next === "none") budget -= 1;
       else this.#begin(walk, next.aor, next.ctid);
     }
-    walk.settle(this.#modules.nowMs());
+    if (walk.settle(this.#modules.nowMs())) this.#logEnd();
     if (this.#isTicking || walk.state !== "running") return;
     this.#isTicking = true;
     this.#modules.timers.start(RESYNC_TICK_MS, this, "resync");
@@ -141,7 +149,7 @@ export class Resync implements TimerOwner {
   #read(walk: Walk): "none" | "end" {
     const record = walk.readRecord();
     if (record === undefined) return "end";
-    // As it is by now: a long walk holds on to none that has been replaced.
+    // As it is by now: the one record that was asked for may have waited for its turn.
     const current = this.#modules.store.lookup(record.aor) ?? record;
     const all = registrationsOf(current, Math.floor(this.#modules.nowMs()));
     const wanted = all.filter(([{ upstream }]) => this.#isWanted(walk, upstream));
@@ -242,17 +250,19 @@ class Walk {
     this.skipped += bindings.length - wanted.length;
   }
 
-  /** Ends it once there is nothing left to do. */
-  settle(nowMs: number): void {
+  /** Ends it once there is nothing left to do; true when that is now. */
+  settle(nowMs: number): boolean {
     const isDone = this.#isAtEnd && this.#ctids.length === 0 && this.inFlight === 0;
-    if (isDone) this.end("finished", nowMs);
+    return isDone && this.end("finished", nowMs);
   }
 
-  end(state: "finished" | "stopped", nowMs: number): void {
-    if (this.state !== "running") return;
+  /** True when it had not ended before. */
+  end(state: "finished" | "stopped", nowMs: number): boolean {
+    if (this.state !== "running") return false;
     this.state = state;
     this.#records = undefined;
     this.#endedAtMs = nowMs;
+    return true;
   }
 
   progress(): ResyncProgress {

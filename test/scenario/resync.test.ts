@@ -53,6 +53,11 @@ describe("a main registrar that has lost its memory", () => {
       inFlight: 0,
       results: { accepted: 5, challenged: 0, timeout: 0 },
     });
+    const logged = world.recording.lines.filter(({ level }) => level === "info");
+    expect(logged.slice(-2)).toMatchObject([
+      { text: "resync started", fields: { total: 5, rate: 100 } },
+      { text: "resync ended", fields: { state: "finished", accepted: 5 } },
+    ]);
     const after = world.record("user0@sip.test")?.bindings[0];
     expect(after).toEqual({
       ...before,
