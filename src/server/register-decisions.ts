@@ -245,9 +245,9 @@ function sourceOf(arrival: Arrival, binding: Binding | undefined): string {
   return binding?.source === source ? binding.source : source;
 }
 
-/** Whole seconds from one moment to another, rounded down; undefined when one of them is. */
+/** Seconds from one moment to another, rounded; undefined when one of them is. */
 function secondsBetween(fromMs: number | undefined, toMs: number | undefined): number | undefined {
   return fromMs === undefined || toMs === undefined
     ? undefined
-    : Math.floor((toMs - fromMs) / 1000);
+    : Math.round((toMs - fromMs) / 1000);
 }
