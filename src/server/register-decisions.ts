@@ -38,6 +38,7 @@ export function recordAbsorbed(
   const { ask, record, arrival } = decided;
   const binding = bindingOf(decided);
   const granted = change?.touch[0] ?? change?.put[0] ?? binding;
+  const proof = PROOF_BY[options.registerPolicy.absorb];
   const facts: DecisionFacts = {
     kind: "absorb",
     reason,
@@ -47,11 +48,12 @@ export function recordAbsorbed(
     ageSec: secondsBetween(binding?.updatedAtMs, nowMs),
     expiresSec: secondsBetween(nowMs, granted?.expiresAtMs),
     upstreamSec: upstreamLeft(binding, nowMs),
-    proof: proofBy(options.registerPolicy.absorb),
+    proof,
     status: undefined,
     durationMs: undefined,
     rule: "",
-    source: sourceOf(arrival, binding),
+    // What is proven by its flow has come on that flow, and need not be written out again.
+    source: proof === "flow" && binding !== undefined ? binding.source : sourceOf(arrival, binding),
   };
   decisions.record(ask.aor, record !== undefined, facts, nowMs);
 }
@@ -118,7 +120,7 @@ export function recordForwarded(
     ageSec: secondsBetween(before?.updatedAtMs, nowMs),
     expiresSec: secondsBetween(nowMs, after?.expiresAtMs),
     upstreamSec: upstreamLeft(after ?? before, nowMs),
-    proof: forward.isProven ? proofBy(options.registerPolicy.absorb) : "none",
+    proof: forward.isProven ? PROOF_BY[options.registerPolicy.absorb] : "none",
     status: answer.status,
     durationMs: Math.round(durationMs),
     rule: "",
@@ -225,9 +227,11 @@ export function recordResync(
   decisions.record(aor, true, facts, atMs);
 }
 
-function proofBy(absorb: RegisterPolicy["absorb"]): Proof {
-  return absorb === "open" ? "open" : "flow";
-}
+/** The proof that each rule of auth.absorb asks for. */
+const PROOF_BY: Readonly<Record<RegisterPolicy["absorb"], Proof>> = {
+  proven: "flow",
+  open: "open",
+};
 
 /** The binding that the first contact means. */
 function bindingOf({ ask, record }: DecidedRegister): Binding | undefined {
