@@ -4,6 +4,11 @@ import { runProgram } from "./cli/program.ts";
 
 const STDIN = 0;
 
+// Whoever reads a list may have read enough of it.
+process.stdout.on("error", (error: NodeJS.ErrnoException) => {
+  if (error.code === "EPIPE") process.exit();
+  throw error;
+});
 process.exitCode = await runProgram({
   argv: process.argv.slice(2),
   env: process.env,

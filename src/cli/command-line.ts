@@ -1,6 +1,7 @@
 import { Command as Commander, CommanderError, Option } from "commander";
 import type { FlagName, Flags } from "../config/flag-source.ts";
 import { addCredentialCommands, type CredentialCommand } from "./credential-arguments.ts";
+import { addOperatorCommands, type OperatorCommand } from "./operator-commands.ts";
 
 /** What the command line asks for. Texts end with a line end. */
 export type Command =
@@ -18,6 +19,7 @@ export type Command =
       readonly source: string | undefined;
       readonly listener: string | undefined;
     }
+  | OperatorCommand
   | { readonly kind: "version" }
   | { readonly kind: "help"; readonly text: string }
   | { readonly kind: "usage-error"; readonly text: string; readonly exitCode: 2 };
@@ -97,6 +99,7 @@ function buildProgram(take: (command: Command) => void, write: (text: string) =>
   );
   addExplainCommand(program, take);
   addCredentialCommands(program, take);
+  addOperatorCommands(program, take);
   program
     .command("version")
     .description("print the version")

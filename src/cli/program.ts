@@ -2,11 +2,15 @@ import { readFileSync } from "node:fs";
 import { ConfigError } from "../config/config-error.ts";
 import { readingFailure } from "../config/expand.ts";
 import { type LoadedSettings, loadSettings } from "../config/load-settings.ts";
+import { adminPlace } from "./admin-place.ts";
 import { type Command, parseCommandLine } from "./command-line.ts";
 import type { CredentialCommand } from "./credential-arguments.ts";
 import { runCredentialCommand } from "./credential-command.ts";
 import { ExplainError, explainRegister } from "./explain-register.ts";
 import { createLogger } from "./logger.ts";
+import { operate } from "./operate.ts";
+import type { OperatorCommand } from "./operator-commands.ts";
+import { OperatorError } from "./operator-error.ts";
 import { serve } from "./serve.ts";
 
 /** What the program uses of the process it runs in. */
@@ -21,7 +25,15 @@ export interface Surroundings {
   readonly onceStopped: (stop: (signal: string) => void) => void;
 }
 
-const EXIT = { ok: 0, failed: 1, usage: 2, config: 3 } as const;
+/** In the README: 4 is an address-of-record or contact that is not there. */
+const EXIT = { ok: 0, failed: 1, usage: 2, config: 3, notFound: 4 } as const;
+
+const EXIT_OF: Readonly<Record<OperatorError["code"], number>> = {
+  UNREACHABLE: EXIT.failed,
+  REFUSED: EXIT.failed,
+  NOT_FOUND: EXIT.notFound,
+  USAGE: EXIT.usage,
+};
 
 /** Runs midreg as its command line asks; resolves to the exit code once all is over. */
 export async function runProgram(surroundings: Surroundings): Promise<number> {
@@ -44,6 +56,8 @@ export async function runProgram(surroundings: Surroundings): Promise<number> {
       return explain(command, surroundings);
     case "run":
       return run(command, surroundings);
+    case "operate":
+      return runOperation(command, surroundings);
     default:
       return command satisfies never;
   }
@@ -83,6 +97,25 @@ function readRegisterFile(path: string): string {
     return readFileSync(path, "latin1");
   } catch (error) {
     throw new ExplainError(readingFailure(error));
+  }
+}
+
+async function runOperation(
+  command: OperatorCommand,
+  { env, out, err }: Surroundings,
+): Promise<number> {
+  try {
+    const place = adminPlace(command, { env, readFile: readText });
+    const isDone = await operate(command.operation, place, { out, err, isJson: command.isJson });
+    return isDone ? EXIT.ok : EXIT.failed;
+  } catch (error) {
+    if (error instanceof ConfigError) {
+      for (const problem of error.problems) err(`midreg: ${problem}\n`);
+      return EXIT.config;
+    }
+    if (!(error instanceof OperatorError)) throw error;
+    err(`midreg: ${error.message}\n`);
+    return EXIT_OF[error.code];
   }
 }
 

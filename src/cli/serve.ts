@@ -70,11 +70,12 @@ export async function serve(
         upstreamLocalAddress: await localAddress(toward),
         ownHosts: ownHosts(settings),
         userAgent: `midreg/${version}`,
+        ...settings.operation,
       },
       { clock: clock.clock, ids, store, credentials, transport, resolver, metrics, log },
     );
     // Health is there before the listeners and after them, so that a drain can be seen.
-    const admin = await startAdmin(settings, { server, store, metrics, log });
+    const admin = await startAdmin(settings, { server, store, metrics, log, clock: clock.clock });
     opened.push(async () => admin.stop());
     await server.start();
     opened.push(async () => server.drain());
@@ -216,19 +217,21 @@ function ownHosts({ listeners }: Settings): readonly string[] {
 }
 
 interface AdminParts extends Outside {
+  readonly clock: Clock;
   readonly server: Server;
   readonly store: LocationStore;
 }
 
 async function startAdmin(
   { admin }: Settings,
-  { server, store, metrics, log }: AdminParts,
+  { server, store, metrics, log, clock }: AdminParts,
 ): Promise<{ readonly place: string; stop(): Promise<void> }> {
   if (admin === undefined) return { place: "off", stop: async () => undefined };
   const listener = new AdminServer(admin, {
     renderMetrics: async () => metrics.render(),
     metricsContentType: metrics.contentType,
     readiness: () => readinessOf(server, store),
+    location: { store, operations: server.admin, clock },
     log,
   });
   const { address, port } = await listener.start();

@@ -254,6 +254,29 @@ export const documentSchema = z.strictObject({
     })
     .prefault({}),
   auth: authSection.prefault({}),
+  decisions: z
+    .strictObject({
+      per_aor: wholeNumber(
+        0,
+        1000,
+        "Recent decisions remembered of each address-of-record; 0 for none.",
+      ).prefault("10"),
+      max: wholeNumber(
+        100,
+        10_000_000,
+        "Recent decisions remembered in all; each takes up to 400 bytes.",
+      ).prefault("100000"),
+    })
+    .prefault({}),
+  resync: z
+    .strictObject({
+      rate: wholeNumber(
+        1,
+        10_000,
+        "REGISTERs a second that midreg resync sends, unless it is told otherwise.",
+      ).prefault("100"),
+    })
+    .prefault({}),
   storage: z
     .strictObject({
       mode: choice(
@@ -331,6 +354,10 @@ export const settingsSchema = documentSchema.superRefine(checkRules).transform((
     match: toMatch(match),
     registrar: toRegistrar(given, set),
   })),
+  operation: {
+    decisions: { perAor: given.decisions.per_aor, maxEntries: given.decisions.max },
+    resyncRate: given.resync.rate,
+  },
   storage: given.storage,
   secret: given.secret,
   dns: { servers: given.dns.servers, cacheTtlSec: given.dns.cache_ttl },

@@ -48,6 +48,10 @@ export const COUNTERS: Readonly<Record<CounterName, Declaration>> = {
     help: "Contacts midreg removed from the main registrar by itself, by outcome.",
     labels: ["result", "reason"],
   },
+  resync_registers_total: {
+    help: "REGISTER requests that made registrations anew upstream for an operator, by outcome.",
+    labels: ["result"],
+  },
 };
 
 /** Every histogram of durations. */
@@ -84,6 +88,10 @@ export const GAUGES: Readonly<Record<GaugeName, Declaration>> = {
     labels: [],
   },
   registers_in_flight: { help: "REGISTER requests that wait for the main registrar.", labels: [] },
+  resync_remaining: {
+    help: "Contacts that a running resync has not looked at yet; 0 when none runs.",
+    labels: [],
+  },
   storage_up: {
     help: "Whether the store can be written: 1 if it can, 0 if it cannot.",
     labels: [],

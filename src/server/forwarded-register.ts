@@ -1,31 +1,27 @@
 import { credentialRealms } from "../auth/verify-digest.ts";
-import type { AorRecord } from "../location/binding.ts";
 import {
   type AnswerReason,
   decideRegisterAnswer,
   type RegisterAnswer,
 } from "../registrar/decide-register-answer.ts";
-import type { RegisterAsk } from "../registrar/read-register.ts";
 import { retryRegister } from "../registrar/retry-register.ts";
 import type { ForwardedRegister } from "../registrar/rewrite-register.ts";
 import { castsDoubt, type IdentityEvent, identityAfter } from "../registrar/upstream-identity.ts";
 import type { SipRequest, SipResponse } from "../sip/message.ts";
-import { type Arrival, flowOf } from "./arrival.ts";
+import { flowOf } from "./arrival.ts";
 import type { AttemptFailure, AttemptUser } from "./attempt.ts";
 import type { DigestGate } from "./digest-gate.ts";
 import { BUSY_RETRY_AFTER_SEC } from "./limits.ts";
 import type { RegisterContext } from "./register-context.ts";
+import { type ForwardedOn, recordForwarded } from "./register-decisions.ts";
 import type { ServerTransaction } from "./server-transaction.ts";
 import { asksOnlyFor, type LoginModules, UpstreamLogin } from "./upstream-login.ts";
 
 /** A REGISTER that is on its way upstream. */
-export interface ForwardedRun {
+export interface ForwardedRun extends ForwardedOn {
   readonly request: SipRequest;
-  readonly arrival: Arrival;
-  readonly ask: RegisterAsk;
-  readonly forward: ForwardedRegister;
-  readonly record: AorRecord | undefined;
-  readonly transaction: ServerTransaction;
+  /** How whoever sent it is answered. */
+  readonly transaction: Pick<ServerTransaction, "respond" | "reply">;
 }
 
 /** Counted results of the answers of the main registrar. */
@@ -61,6 +57,7 @@ export class ForwardedRegisterRun implements AttemptUser {
   #forward: ForwardedRegister;
   #answers = 0;
   #sentAtMs = 0;
+  #durationMs = 0;
   #answer: RegisterAnswer | undefined;
 
   constructor(run: ForwardedRun, context: RegisterContext) {
@@ -106,6 +103,7 @@ export class ForwardedRegisterRun implements AttemptUser {
       sweep.watch(change);
       outbox.owe(change.enqueue);
     }
+    this.#record("accepted");
     this.#tell();
   }
 
@@ -114,6 +112,7 @@ export class ForwardedRegisterRun implements AttemptUser {
     const { log, outbox, tallies } = this.#context;
     log.error({ aor: this.#run.ask.aor, reason }, "registration not stored");
     tallies.count("error", "store");
+    this.#record("store");
     this.#keepIdentity("unstored");
     outbox.undo(this.#answer?.undo ?? []);
     const headers = `Retry-After: ${BUSY_RETRY_AFTER_SEC}\r\n`;
@@ -152,7 +151,8 @@ export class ForwardedRegisterRun implements AttemptUser {
     const { clock, inFlight, tallies } = this.#context;
     const nowMs = clock.nowMs();
     inFlight.n -= 1;
-    tallies.upstream.observe((nowMs - this.#sentAtMs) / 1000);
+    this.#durationMs = nowMs - this.#sentAtMs;
+    tallies.upstream.observe(this.#durationMs / 1000);
     return nowMs;
   }
 
@@ -178,6 +178,7 @@ export class ForwardedRegisterRun implements AttemptUser {
       tallies.count(RESULT[answer.reason], answer.reason);
     }
     if (answer.change !== undefined) return store.save(answer.change, this);
+    this.#record(answer.reason);
     this.#keepIdentity(EVENT[answer.reason]);
     if (answer.undo.length > 0) outbox.undo(answer.undo);
     return this.#tell();
@@ -191,6 +192,13 @@ export class ForwardedRegisterRun implements AttemptUser {
     if (mode !== "mirror") identities.set(identityAfter(identity, event, ids.callId()));
     if (!castsDoubt(event, isProven)) return;
     for (const ctid of affected) identities.doubt(ctid);
+  }
+
+  #record(outcome: string): void {
+    const answer = this.#answer;
+    if (answer === undefined) return;
+    const end = { answer, outcome, durationMs: this.#durationMs };
+    recordForwarded(this.#context, this.#run, end, this.#context.clock.nowMs());
   }
 
   #tell(): void {

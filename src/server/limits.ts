@@ -56,6 +56,13 @@ export const MAX_COUNTED_SOURCES = 10_000;
 export const MAX_DEREGISTRATIONS_IN_FLIGHT = 100;
 export const OUTBOX_TICK_MS = 250;
 
+/** REGISTERs of a resync under way at once: as many as the main registrar gets of de-registrations. */
+export const MAX_RESYNC_IN_FLIGHT = 100;
+
+/** How often a resync sends its share, and how many records it may look at for that: some 2 ms. */
+export const RESYNC_TICK_MS = 50;
+export const MAX_RESYNC_RECORDS_PER_TICK = 2000;
+
 /** Expiries processed in one go, so that a million at once do not hold up the traffic. */
 export const MAX_EXPIRIES_PER_TICK = 2000;
 export const SWEEP_TICK_MS = 1000;

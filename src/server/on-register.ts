@@ -1,16 +1,18 @@
 import type { AorRecord } from "../location/binding.ts";
 import type { AorChange } from "../location/change.ts";
-import { decideRegister, type RegisterDecision } from "../registrar/decide-register.ts";
+import type { RegisterDecision } from "../registrar/decide-register.ts";
 import { type RegisterAsk, readRegister } from "../registrar/read-register.ts";
 import { policyFor } from "../registrar/rules.ts";
 import { buildResponse } from "../sip/build-response.ts";
 import type { SipRequest } from "../sip/message.ts";
 import type { AorTask } from "./aor-queue.ts";
-import { type Arrival, flowOf, sendResponse } from "./arrival.ts";
+import { type Arrival, sendResponse } from "./arrival.ts";
+import { decideInTurn } from "./decide-in-turn.ts";
 import type { GateVerdict } from "./digest-gate.ts";
 import { ForwardedRegisterRun } from "./forwarded-register.ts";
 import { BUSY_RETRY_AFTER_SEC, MAX_REGISTERS_IN_FLIGHT, MAX_WAIT_MS } from "./limits.ts";
 import type { RegisterContext } from "./register-context.ts";
+import { type DecidedRegister, recordAbsorbed, recordRefused } from "./register-decisions.ts";
 import type { ServerTransaction } from "./server-transaction.ts";
 
 /** Handles a REGISTER that belongs to no live transaction. */
@@ -40,6 +42,9 @@ export function onRegister(request: SipRequest, arrival: Arrival, context: Regis
   const entered = context.queue.enter(ask.aor, run);
   if (entered === "full") {
     context.tallies.count("rejected", "queue-full");
+    const record = context.store.lookup(ask.aor);
+    const why = { reason: "queue-full", status: 503 };
+    recordRefused(context, { ask, arrival, record }, why, arrival.atMs);
     answerBusy(context, arrival, request);
   }
   return undefined;
@@ -130,15 +135,15 @@ class RegisterRun implements AorTask {
     known?.repeat();
     if (known !== undefined || nowMs - this.arrival.atMs > MAX_WAIT_MS) return this.#leave();
     const record = context.store.lookup(this.ask.aor);
-    const decision = this.#decide(record, Math.floor(nowMs));
-    if (context.log.isDebug) {
-      this.#log(decision);
-    }
+    const decision = decideInTurn(context, this, record, nowMs);
+    if (context.log.isDebug) this.#log(decision);
     switch (decision.kind) {
       case "absorb":
+        recordAbsorbed(context, this.#decided(record), decision, nowMs);
         return this.#absorb(decision, record);
       case "reject":
         context.tallies.count("rejected", decision.reason);
+        recordRefused(context, this.#decided(record), decision, nowMs);
         if (context.errors.allows(this.arrival.address, nowMs)) this.#send(decision.answer);
         return this.#leave();
       case "forward":
@@ -159,31 +164,14 @@ class RegisterRun implements AorTask {
 
   /** A refresh that cannot be stored is not acknowledged; the binding stays as it was. */
   failed(reason: string): void {
-    const { log, tallies } = this.#context;
+    const { log, tallies, store, clock } = this.#context;
     log.debug({ aor: this.ask.aor, reason }, "refresh not stored");
     tallies.count("error", "store");
+    const record = store.lookup(this.ask.aor);
+    const why = { reason: "store", status: 503 };
+    recordRefused(this.#context, this.#decided(record), why, clock.nowMs());
     answerBusy(this.#context, this.arrival, this.request);
     this.#leave();
-  }
-
-  #decide(record: AorRecord | undefined, nowMs: number): RegisterDecision {
-    const { longestOutgoingSec, ids, upstream, identities, isOwnHost, gate } = this.#context;
-    return decideRegister({
-      request: this.request,
-      ask: this.ask,
-      record,
-      source: flowOf(this.arrival),
-      nowMs,
-      policy: this.ask.policy,
-      ids,
-      longestOutgoingSec,
-      upstreamSentBy: upstream.sentBy,
-      identities: identities.read,
-      isDoubted: identities.isDoubted,
-      isOwnHost,
-      ownRealmOf: this.ask.policy.absorb === "digest" ? gate?.realmOf : undefined,
-      dateLine: this.#context.dateLine(),
-    });
   }
 
   #absorb(
@@ -206,15 +194,29 @@ class RegisterRun implements AorTask {
     const transaction = this.#openTransaction();
     if (transaction === undefined) {
       context.tallies.count("rejected", "overload");
+      const why = { reason: "overload", status: 503 };
+      recordRefused(context, this.#decided(record), why, context.clock.nowMs());
       answerBusy(context, this.arrival, this.request);
       return this.#leave();
     }
     context.tallies.count("forwarded", reason);
     const run = new ForwardedRegisterRun(
-      { request: this.request, arrival: this.arrival, ask: this.ask, forward, record, transaction },
+      {
+        request: this.request,
+        arrival: this.arrival,
+        ask: this.ask,
+        reason,
+        forward,
+        record,
+        transaction,
+      },
       context,
     );
     return run.start();
+  }
+
+  #decided(record: AorRecord | undefined): DecidedRegister {
+    return { ask: this.ask, arrival: this.arrival, record };
   }
 
   #openTransaction(): ServerTransaction | undefined {

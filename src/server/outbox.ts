@@ -6,7 +6,9 @@ import { afterAttempt, buildDeRegister, decideDeRegister } from "../registrar/de
 import type { SipResponse } from "../sip/message.ts";
 import type { AorQueue, AorTask } from "./aor-queue.ts";
 import type { AttemptUser } from "./attempt.ts";
+import type { DecisionLog } from "./decision-log.ts";
 import { MAX_DEREGISTRATIONS_IN_FLIGHT, OUTBOX_TICK_MS } from "./limits.ts";
+import { recordDeRegister } from "./register-decisions.ts";
 import type { TimerOwner, TimerQueue } from "./timer-queue.ts";
 import type { Upstream } from "./upstream.ts";
 import { UpstreamLogin } from "./upstream-login.ts";
@@ -22,6 +24,7 @@ export interface OutboxModules {
   readonly ids: Ids;
   readonly nowMs: () => number;
   readonly userAgent: string;
+  readonly decisions: DecisionLog;
 }
 
 /** Undoing is best effort when the store has failed already, and is bounded like everything else. */
@@ -117,6 +120,7 @@ export class Outbox implements TimerOwner {
     const { store, log, nowMs } = this.#modules;
     const outcome = decideDeRegister(entry, status, Math.floor(nowMs()));
     this.#results[outcome.kind].n += 1;
+    recordDeRegister(this.#modules, entry, { outcome: outcome.kind, status });
     if (outcome.kind === "given-up") {
       log.warn({ aor: entry.aor, ctid: entry.ctid, status }, "de-registration given up");
     }

@@ -1,5 +1,6 @@
 import type { AorQueue } from "./aor-queue.ts";
 import type { AttemptModules } from "./attempt.ts";
+import type { DecisionLog } from "./decision-log.ts";
 import type { DigestGate } from "./digest-gate.ts";
 import type { ErrorLimiter } from "./error-limiter.ts";
 import type { Outbox } from "./outbox.ts";
@@ -27,4 +28,5 @@ export interface RegisterContext extends ServerModules, AttemptModules {
   readonly inFlight: { n: number };
   readonly dateLine: () => string;
   readonly errors: ErrorLimiter;
+  readonly decisions: DecisionLog;
 }

@@ -13,6 +13,7 @@ import type {
 import type { LookupPolicy } from "../proxy/lookup-policy.ts";
 import type { RegisterPolicy } from "../registrar/register-policy.ts";
 import type { RegisterRule } from "../registrar/rules.ts";
+import type { DecisionLogOptions } from "./decision-log.ts";
 import type { DigestOptions } from "./digest-gate.ts";
 
 /** The adapters the server is built on. */
@@ -44,6 +45,10 @@ export interface ServerOptions {
   readonly upstreamLocalAddress: string | undefined;
   /** Host names and addresses besides the listeners' that mean midreg itself, lower case. */
   readonly ownHosts: readonly string[];
+  /** How many decisions are remembered; see decision-log.ts. */
+  readonly decisions: DecisionLogOptions;
+  /** REGISTERs a second of a resync that is not told otherwise. */
+  readonly resyncRate: number;
   /** Product and version, for the User-Agent of midreg's own requests. */
   readonly userAgent: string;
 }

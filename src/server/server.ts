@@ -7,6 +7,7 @@ import { AorQueue } from "./aor-queue.ts";
 import { type Arrival, sendResponse } from "./arrival.ts";
 import { CountingTransport } from "./counting-transport.ts";
 import { DateLine } from "./date-line.ts";
+import { DecisionLog } from "./decision-log.ts";
 import { DigestGate, type DigestGateModules } from "./digest-gate.ts";
 import { ErrorLimiter } from "./error-limiter.ts";
 import { BUSY_RETRY_AFTER_SEC, DRAIN_LIMIT_MS, MAX_REQUEST_BYTES } from "./limits.ts";
@@ -17,11 +18,13 @@ import { Outbox } from "./outbox.ts";
 import { PendingIdentities } from "./pending-identities.ts";
 import type { RegisterContext } from "./register-context.ts";
 import { RegisterMetrics } from "./register-metrics.ts";
+import { Resync } from "./resync.ts";
+import { ServerAdmin } from "./server-admin.ts";
 import { buildIsOwnHost, type ServerModules, type ServerOptions } from "./server-modules.ts";
 import { Sweep } from "./sweep.ts";
 import { TimerQueue } from "./timer-queue.ts";
 import { Transactions } from "./transactions.ts";
-import { Upstream } from "./upstream.ts";
+import { Upstream, type UpstreamModules } from "./upstream.ts";
 
 /** The loop: takes what the transport hears, lets the pure rooms decide, and carries it out. */
 export class Server implements Receiver {
@@ -29,6 +32,9 @@ export class Server implements Receiver {
   readonly #context: RegisterContext & RequestContext;
   readonly #timers: TimerQueue;
   readonly #tallies: MessageTallies;
+  readonly #resync: Resync;
+  /** What operators can do. */
+  readonly admin: ServerAdmin;
   #isDraining = false;
 
   constructor(options: ServerOptions, adapters: ServerModules) {
@@ -41,6 +47,14 @@ export class Server implements Receiver {
     });
     this.#tallies = new MessageTallies(modules.metrics);
     this.#context = buildContext(options, modules, this.#timers);
+    const { registerPolicy: policy, resyncRate: rate, upstreamUri, userAgent } = options;
+    const nowMs = (): number => modules.clock.nowMs();
+    const resync = new Resync(
+      { rate, upstreamUri, policy, userAgent },
+      { ...this.#context, nowMs },
+    );
+    this.#resync = resync;
+    this.admin = new ServerAdmin(this.#context, resync, () => this.#isDraining);
   }
 
   /** Takes up what the store holds, opens the listeners and starts the work that nobody asks for. */
@@ -71,6 +85,7 @@ export class Server implements Receiver {
     sweep.stop();
     outbox.stop();
     upstream.stop();
+    this.#resync.stop();
     const endMs = clock.nowMs() + DRAIN_LIMIT_MS;
     const isOpen = (): boolean => transactions.openCount > 0 || queue.size > 0;
     await new Promise<void>((resolve) => {
@@ -175,17 +190,11 @@ function buildContext(
   const transactions = new Transactions({ transport, timers, ids, metrics });
   const queue = new AorQueue();
   const { listeners } = transport;
-  const upstream = new Upstream(
-    {
-      uri: options.upstreamUri,
-      timeoutMs: options.upstreamTimeoutMs,
-      isTrusted: options.isTrustedUpstream,
-      localAddress: options.upstreamLocalAddress,
-      userAgent: options.userAgent,
-    },
-    { listeners, log, metrics, nowMs, ids, transactions, timers, resolver },
-  );
+  const around = { listeners, log, metrics, nowMs, ids, transactions, timers, resolver };
+  const upstream = buildUpstream(options, around);
+  const decisions = new DecisionLog(options.decisions);
   const owing = {
+    decisions,
     store,
     queue,
     upstream,
@@ -222,8 +231,23 @@ function buildContext(
     errors: new ErrorLimiter(),
     isOwnHost,
     gate: buildGate(options, { credentials, ids, metrics, isOwnHost, nowMs }),
+    decisions,
     dateLine: new DateLine(clock).read,
   };
+}
+
+function buildUpstream(options: ServerOptions, modules: UpstreamModules): Upstream {
+  const { upstreamUri, upstreamTimeoutMs, isTrustedUpstream, upstreamLocalAddress } = options;
+  return new Upstream(
+    {
+      uri: upstreamUri,
+      timeoutMs: upstreamTimeoutMs,
+      isTrusted: isTrustedUpstream,
+      localAddress: upstreamLocalAddress,
+      userAgent: options.userAgent,
+    },
+    modules,
+  );
 }
 
 function policiesOf({ registerPolicy, registerRules }: ServerOptions): readonly RegisterPolicy[] {

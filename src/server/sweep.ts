@@ -3,9 +3,11 @@ import type { AorChange } from "../location/change.ts";
 import type { LocationStore, Log, Metrics, Tally } from "../ports.ts";
 import { decideExpiry, nextExpiryMs } from "../registrar/decide-expiry.ts";
 import type { AorQueue, AorTask } from "./aor-queue.ts";
+import type { DecisionLog } from "./decision-log.ts";
 import { MAX_EXPIRIES_PER_TICK, SWEEP_TICK_MS } from "./limits.ts";
 import type { Outbox } from "./outbox.ts";
 import type { PendingIdentities } from "./pending-identities.ts";
+import { recordEnded } from "./register-decisions.ts";
 import type { TimerOwner, TimerQueue } from "./timer-queue.ts";
 
 export interface SweepModules {
@@ -20,6 +22,7 @@ export interface SweepModules {
   readonly outgoingExpiresSec: number;
   /** How long bindings are kept beyond their end as things are now (LookupPolicy.serveExpiredMs). */
   readonly graceMs: () => number;
+  readonly decisions: DecisionLog;
 }
 
 /**
@@ -86,6 +89,7 @@ export class Sweep implements TimerOwner {
     }
     return store.save(change, {
       committed: () => {
+        if (record !== undefined) recordEnded(this.#modules, record, change, "expire");
         this.#expired.n += change.remove.length;
         log.debug({ aor, expired: change.remove.length }, "bindings expired");
         for (const ctid of change.remove) this.#modules.identities.delete(ctid);

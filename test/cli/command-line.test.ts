@@ -4,6 +4,14 @@ import { type Command, parseCommandLine } from "../../src/cli/command-line.ts";
 
 const run = (flags: object, configFile?: string): object => ({ kind: "run", configFile, flags });
 
+const operate = (operation: object): object => ({
+  kind: "operate",
+  operation,
+  admin: undefined,
+  configFile: undefined,
+  isJson: false,
+});
+
 test.each<[line: string, expected: object]>([
   ["", run({})],
   ["run", run({})],
@@ -54,6 +62,27 @@ test.each<[line: string, expected: object]>([
     "credential list",
     { kind: "credential", action: { name: "list" }, configFile: undefined, dataDir: undefined },
   ],
+  ["aor list", operate({ name: "list", prefix: "", limit: undefined })],
+  ["aor list --prefix al --limit 5", operate({ name: "list", prefix: "al", limit: "5" })],
+  ["aor dump --json", { ...operate({ name: "dump", prefix: "" }), isJson: true }],
+  ["aor show a@b", operate({ name: "show", aor: "a@b" })],
+  [
+    "aor show a@b --admin 127.0.0.1:1",
+    { ...operate({ name: "show", aor: "a@b" }), admin: "127.0.0.1:1" },
+  ],
+  ["aor rm --config m.yaml a@b", { ...operate({ name: "rm", aor: "a@b" }), configFile: "m.yaml" }],
+  ["aor rm-contact a@b c1", operate({ name: "rm-contact", aor: "a@b", contact: "c1" })],
+  [
+    "aor add a@b sip:c --expires 60 --q 0.5",
+    operate({ name: "add", aor: "a@b", contact: "sip:c", expires: "60", q: "0.5" }),
+  ],
+  ["resync", operate({ name: "resync", aor: undefined, upstream: undefined, rate: undefined })],
+  [
+    "resync --aor a@b --upstream h --rate 5",
+    operate({ name: "resync", aor: "a@b", upstream: "h", rate: "5" }),
+  ],
+  ["resync --status", operate({ name: "resync-status" })],
+  ["resync --stop", operate({ name: "resync-stop" })],
   ["version", { kind: "version" }],
   ["--version", { kind: "version" }],
   ["-V", { kind: "version" }],
@@ -77,6 +106,10 @@ test.each<[line: string, reason: string]>([
     "--upstream sip:h check",
     "unexpected argument: a command goes first, a value right after its flag",
   ],
+  ["aor show", "missing required argument 'AOR'"],
+  ["aor rm a@b c", "unexpected argument: a command goes first, a value right after its flag"],
+  ["aor lsit", "unknown command 'lsit' (Did you mean list?)"],
+  ["resync --rte 5", "unknown option '--rte' (Did you mean --rate?)"],
   ["run x", "unexpected argument: a command goes first, a value right after its flag"],
 ])("midreg %s is a usage error in one line", (line, reason) => {
   expect(parseCommandLine(line.split(" "))).toEqual({

@@ -59,6 +59,7 @@ describe("with nothing but an upstream, every setting has its default", () => {
         credentialsFile: undefined,
       },
       rules: [],
+      operation: { decisions: { perAor: 10, maxEntries: 100_000 }, resyncRate: 100 },
       storage: { mode: "sqlite", durability: "commit" },
       secret: undefined,
       dns: { servers: [], cacheTtlSec: 60 },

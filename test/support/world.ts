@@ -4,6 +4,7 @@ import type { LocationStore } from "../../src/ports.ts";
 import type { LookupPolicy } from "../../src/proxy/lookup-policy.ts";
 import type { RegisterPolicy } from "../../src/registrar/register-policy.ts";
 import type { RuleMatch } from "../../src/registrar/rules.ts";
+import type { DecisionLogOptions } from "../../src/server/decision-log.ts";
 import type { DigestOptions } from "../../src/server/digest-gate.ts";
 import { Server } from "../../src/server/server.ts";
 import { parseUri } from "../../src/sip/uri.ts";
@@ -82,6 +83,7 @@ export interface WorldOptions {
     readonly policy: Partial<RegisterPolicy>;
   }>;
   readonly store?: LocationStore;
+  readonly decisions?: Partial<DecisionLogOptions>;
   /** Addresses and ports midreg listens on; the first one is what phones use. */
   readonly listeners?: ReadonlyArray<readonly [address: string, port: number]>;
   readonly upstreamUri?: string;
@@ -129,6 +131,8 @@ export class World {
         isTrustedUpstream: () => false,
         upstreamLocalAddress: options.localAddress,
         ownHosts: [],
+        decisions: { perAor: 10, maxEntries: 1000, ...options.decisions },
+        resyncRate: 100,
         userAgent: "midreg/test",
       },
       {
