@@ -1,7 +1,7 @@
-/** The sections about who is let in and which devices are called. */
+/** The sections about who is let in, which devices are called, and what operators see. */
 import { z } from "zod";
 import { seconds } from "./duration.ts";
-import { type Choices, choice, leaf, listOf, onOrOff, text } from "./leaf.ts";
+import { type Choices, choice, leaf, listOf, onOrOff, text, wholeNumber } from "./leaf.ts";
 import { parseRealm } from "./sip-syntax.ts";
 
 const DAY_SEC = 86_400;
@@ -47,4 +47,25 @@ export const auth = z.strictObject({
   credentials_file: text(
     "File of credentials, user:realm:ha1[:algorithm], read at start.",
   ).optional(),
+});
+
+export const decisions = z.strictObject({
+  per_aor: wholeNumber(
+    0,
+    1000,
+    "Recent decisions remembered of each address-of-record; 0 for none.",
+  ).prefault("10"),
+  max: wholeNumber(
+    100,
+    10_000_000,
+    "Recent decisions remembered in all; each takes up to 400 bytes.",
+  ).prefault("100000"),
+});
+
+export const resync = z.strictObject({
+  rate: wholeNumber(
+    1,
+    10_000,
+    "REGISTERs a second that midreg resync sends, unless it is told otherwise.",
+  ).prefault("100"),
 });

@@ -11,7 +11,7 @@ import {
 } from "./address.ts";
 import { milliseconds, seconds } from "./duration.ts";
 import { choice, leaf, listOf, onOrOff, Refusal, text, wholeNumber } from "./leaf.ts";
-import { absorb, auth as authSection, lookup } from "./settings-access.ts";
+import { absorb, auth as authSection, decisions, lookup, resync } from "./settings-access.ts";
 import { policySettings } from "./settings-policy.ts";
 import { checkRuleList, inRule, MAX_RULES, ruleMatch, ruleName } from "./settings-rules.ts";
 import {
@@ -254,29 +254,8 @@ export const documentSchema = z.strictObject({
     })
     .prefault({}),
   auth: authSection.prefault({}),
-  decisions: z
-    .strictObject({
-      per_aor: wholeNumber(
-        0,
-        1000,
-        "Recent decisions remembered of each address-of-record; 0 for none.",
-      ).prefault("10"),
-      max: wholeNumber(
-        100,
-        10_000_000,
-        "Recent decisions remembered in all; each takes up to 400 bytes.",
-      ).prefault("100000"),
-    })
-    .prefault({}),
-  resync: z
-    .strictObject({
-      rate: wholeNumber(
-        1,
-        10_000,
-        "REGISTERs a second that midreg resync sends, unless it is told otherwise.",
-      ).prefault("100"),
-    })
-    .prefault({}),
+  decisions: decisions.prefault({}),
+  resync: resync.prefault({}),
   storage: z
     .strictObject({
       mode: choice(
