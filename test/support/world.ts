@@ -55,6 +55,8 @@ export interface WorldOptions {
   readonly upstreamUri?: string;
   readonly upstreamTargets?: readonly string[];
   readonly clock?: VirtualClock;
+  /** The world in which this midreg takes the place of one that was killed; it brings its clock and network. */
+  readonly after?: World;
   /** Bind address of the listener that faces the main registrar. */
   readonly localAddress?: string;
 }
@@ -63,7 +65,7 @@ export interface WorldOptions {
 export class World {
   readonly clock: VirtualClock;
   readonly network: MemoryNetwork;
-  readonly ids = new SequentialIds();
+  readonly ids: SequentialIds;
   readonly recording = new RecordingModules();
   readonly transport: MemoryTransport;
   readonly main: MainRegistrar;
@@ -73,13 +75,15 @@ export class World {
   readonly failedTargets: string[] = [];
 
   constructor(options: WorldOptions = {}) {
-    this.clock = options.clock ?? new VirtualClock();
-    this.network = new MemoryNetwork(this.clock);
+    const around = options.after ?? surroundings(options.clock ?? new VirtualClock());
+    this.clock = around.clock;
+    this.network = around.network;
+    this.ids = around.ids;
+    this.main = around.main;
     const places = options.listeners ?? [["192.0.2.1", 5060]];
     const listeners = places.map(([address, port]) => memoryListener(address, port));
     this.#serverPlace = listeners[0]?.sentBy ?? SERVER_PLACE;
     this.transport = new MemoryTransport(this.network, listeners);
-    this.main = new MainRegistrar(this.network);
     this.store = options.store ?? new MemoryStore();
     this.server = new Server(
       {
@@ -126,6 +130,12 @@ export class World {
   pass(seconds: number): void {
     this.clock.advance(seconds * 1000);
   }
+}
+
+/** What outlives a midreg. */
+function surroundings(clock: VirtualClock): Pick<World, "clock" | "network" | "ids" | "main"> {
+  const network = new MemoryNetwork(clock);
+  return { clock, network, ids: new SequentialIds(), main: new MainRegistrar(network) };
 }
 
 function targetsOf(
