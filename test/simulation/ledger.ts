@@ -42,7 +42,7 @@ export class Ledger implements Account {
   readonly promised = new Map<string, number>();
   readonly sent = new Map<string, Sent>();
   /** The same by the branch of the phone. */
-  readonly forwarded = new Map<string, Sent>();
+  readonly #forwarded = new Map<string, Sent>();
   readonly uncertain = new Set<string>();
   readonly unknowable = new Set<string>();
   readonly forgotten = new Set<string>();
@@ -107,7 +107,8 @@ export class Ledger implements Account {
       sent.isKilled = true;
       sent.endMs = Math.min(sent.endMs, this.nowMs);
     }
-    // Doubts are kept in memory only.
+    // Transactions and doubts are kept in memory only.
+    this.#seenAnswers.clear();
     for (const uri of this.uncertain) this.unknowable.add(uri);
     for (const { aor, put, touch, remove } of kept) {
       const user = aor.replace(/@.*/u, "");
@@ -192,7 +193,7 @@ export class Ledger implements Account {
       isKilled: false,
     };
     this.sent.set(branch, sent);
-    this.forwarded.set(branchOf(text, 1), sent);
+    this.#forwarded.set(branchOf(text, 1), sent);
   }
 
   /** An answer of the main registrar will be there after so long. */
@@ -211,12 +212,8 @@ export class Ledger implements Account {
     const response = responseOf(text);
     const branch = response.via.branch ?? "";
     const asked = this.#asked.get(branch);
-    const sent = this.forwarded.get(branch);
-    if (sent !== undefined && response.status === 200) sent.isSettled = true;
-    const seenMs = this.#seenAnswers.get(text) ?? Number.NEGATIVE_INFINITY;
-    if (response.status !== 200 || asked === undefined) return;
-    if (this.nowMs - seenMs < TRANSACTION_MS) return;
-    this.#seenAnswers.set(text, this.nowMs);
+    if (response.status !== 200 || asked === undefined || !this.#isNews(text)) return;
+    const sent = this.#settle(branch);
     this.#note(`200 to CSeq ${response.cseq.number} of ${response.callId}`);
     if (sent === undefined) nothingAbsorbedWithoutProof(this, asked);
     answerSaysWhatIsStored(this, response, asked);
@@ -225,6 +222,25 @@ export class Ledger implements Account {
     for (const binding of this.bindings(asked.user)) {
       if (asked.wanted.includes(binding.contact)) noUpstreamTooShort(this, asked.user, binding);
     }
+  }
+
+  /** Whether an answer is not the same that its transaction has given before. */
+  #isNews(text: string): boolean {
+    const seenMs = this.#seenAnswers.get(text) ?? Number.NEGATIVE_INFINITY;
+    if (this.nowMs - seenMs < TRANSACTION_MS) return false;
+    this.#seenAnswers.set(text, this.nowMs);
+    return true;
+  }
+
+  /**
+   * The REGISTER that a 200 is the end of; undefined when it was absorbed, as is one that was forwarded and
+   * answered before, and is answered anew.
+   */
+  #settle(branch: string): Sent | undefined {
+    const sent = this.#forwarded.get(branch);
+    if (sent === undefined || sent.isSettled || sent.isKilled) return undefined;
+    sent.isSettled = true;
+    return sent;
   }
 
   /** What a 200 makes certain. */
