@@ -37,6 +37,8 @@ export class Ledger implements Account {
   readonly #note: (text: string) => void;
   /** REGISTERs of phones by their branch. */
   readonly #asked = new Map<string, Asked>();
+  /** REGISTERs that have had a 200, by branch. */
+  readonly #told = new Set<string>();
   /** Answers and when they were given first: what its transaction repeats promises nothing new. */
   readonly #seenAnswers = new Map<string, number>();
   readonly promised = new Map<string, number>();
@@ -218,7 +220,10 @@ export class Ledger implements Account {
     if (sent === undefined) nothingAbsorbedWithoutProof(this, asked);
     answerSaysWhatIsStored(this, response, asked);
     othersSurviveAnAnswer(this, asked, sent?.mode === "aor");
-    this.#remember(asked, sent);
+    this.#remember(asked);
+    // What a retransmission is told again makes nothing certain that was in doubt meanwhile.
+    if (sent !== undefined || !this.#told.has(branch)) this.#makeCertain(asked, sent);
+    this.#told.add(branch);
     for (const binding of this.bindings(asked.user)) {
       if (asked.wanted.includes(binding.contact)) noUpstreamTooShort(this, asked.user, binding);
     }
@@ -243,26 +248,31 @@ export class Ledger implements Account {
     return sent;
   }
 
-  /** What a 200 makes certain. */
-  #remember(asked: Asked, sent: Sent | undefined): void {
-    const { user, wanted, kind, unwanted, places, callId } = asked;
+  /** What a 200 promises. */
+  #remember({ user, wanted, kind, unwanted, places, callId }: Asked): void {
     const stored = this.bindings(user);
     for (const key of this.promised.keys()) {
       if (key.startsWith(`${user} `)) this.promised.delete(key);
     }
-    for (const { contact, expiresAtMs, upstream } of stored) {
+    for (const { contact, expiresAtMs } of stored) {
       this.promised.set(`${user} ${contact}`, expiresAtMs);
       if (!wanted.includes(contact)) continue;
-      this.uncertain.delete(upstream.contact);
       this.proofs.set(`${user} ${contact}`, [{ places, callId, untilMs: expiresAtMs }]);
-    }
-    for (const uri of sent?.contacts ?? []) {
-      this.uncertain.delete(uri);
-      this.unknowable.delete(uri);
     }
     for (const key of this.proofs.keys()) {
       const isGone = kind === "star" || unwanted.includes(key.slice(user.length + 1));
       if (key.startsWith(`${user} `) && isGone) this.proofs.delete(key);
+    }
+  }
+
+  /** What a 200 settles about the main registrar. */
+  #makeCertain({ user, wanted }: Asked, sent: Sent | undefined): void {
+    for (const { contact, upstream } of this.bindings(user)) {
+      if (wanted.includes(contact)) this.uncertain.delete(upstream.contact);
+    }
+    for (const uri of sent?.contacts ?? []) {
+      this.uncertain.delete(uri);
+      this.unknowable.delete(uri);
     }
   }
 }
