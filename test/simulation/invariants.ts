@@ -117,6 +117,21 @@ export function noUpstreamTooShort(account: Account, user: string, binding: Bind
 }
 
 /**
+ * Promise 2: what a 200 grants leaves the margin upstream, or half the grant where that is too short for it.
+ * midreg counts what it grants from the answer, the main registrar from the request: `tookMs` may be missing.
+ */
+export function marginIsKept(account: Account, binding: Binding, tookMs: number): void {
+  const { expiresAtMs, upstream, mode, contact } = binding;
+  const marginMs = account.policy.upstreamMarginSec * 1000;
+  const grantMs = upstream.expiresAtMs - account.nowMs + tookMs;
+  // In mirror mode the phone refreshes the registration upstream itself.
+  if (mode === "mirror" || grantMs <= 2 * marginMs + 1000) return;
+  const leastMs = marginMs - tookMs;
+  const leftMs = upstream.expiresAtMs - expiresAtMs;
+  if (leftMs < leastMs) fail(`${contact} leaves a margin of ${leftMs} ms, not ${leastMs} ms`);
+}
+
+/**
  * Promise 3: a REGISTER that the main registrar has not seen is accepted only for contacts that it did accept
  * from the same address and port under the same Call-ID, and that have not expired since. A fetch needs one
  * such contact.

@@ -20,6 +20,7 @@ import {
 } from "./account.ts";
 import {
   answerSaysWhatIsStored,
+  marginIsKept,
   nothingAbsorbedWithoutProof,
   noUpstreamTooShort,
   oneRegisterInFlight,
@@ -221,12 +222,9 @@ export class Ledger implements Account {
     answerSaysWhatIsStored(this, response, asked);
     othersSurviveAnAnswer(this, asked, sent?.mode === "aor");
     this.#remember(asked);
-    // What a retransmission is told again makes nothing certain that was in doubt meanwhile.
+    // What a retransmission is told again settles nothing that was in doubt meanwhile.
     if (sent !== undefined || !this.#told.has(branch)) this.#makeCertain(asked, sent);
     this.#told.add(branch);
-    for (const binding of this.bindings(asked.user)) {
-      if (asked.wanted.includes(binding.contact)) noUpstreamTooShort(this, asked.user, binding);
-    }
   }
 
   /** Whether an answer is not the same that its transaction has given before. */
@@ -265,14 +263,18 @@ export class Ledger implements Account {
     }
   }
 
-  /** What a 200 settles about the main registrar. */
+  /** What a 200 that was not given before settles about the main registrar. */
   #makeCertain({ user, wanted }: Asked, sent: Sent | undefined): void {
-    for (const { contact, upstream } of this.bindings(user)) {
-      if (wanted.includes(contact)) this.uncertain.delete(upstream.contact);
-    }
+    const granted = this.bindings(user).filter(({ contact }) => wanted.includes(contact));
+    for (const { upstream } of granted) this.uncertain.delete(upstream.contact);
     for (const uri of sent?.contacts ?? []) {
       this.uncertain.delete(uri);
       this.unknowable.delete(uri);
+    }
+    const tookMs = sent === undefined ? 0 : this.nowMs - sent.startMs;
+    for (const binding of granted) {
+      noUpstreamTooShort(this, user, binding);
+      marginIsKept(this, binding, tookMs);
     }
   }
 }
