@@ -273,20 +273,25 @@ function owed(input: RegisterAnswerInput): (grant: Grant) => DeRegistration {
   };
 }
 
-/** What has been registered anew upstream by this request: contacts that no binding stands for. */
+/**
+ * What has been registered anew upstream by this request: contacts that no binding stands for, or only one
+ * whose end midreg would not carry upstream.
+ */
 function undoOf(
   input: RegisterAnswerInput,
   registered: readonly Grant[],
 ): readonly DeRegistration[] {
   const before = input.record?.bindings ?? [];
-  const known = new Set(before.map(({ upstream }) => upstream.contact));
+  const kept = before.filter(({ mode }) => mode !== "mirror" || input.forward.mode === "mirror");
+  const known = new Set(kept.map(({ upstream }) => upstream.contact));
   const added = registered.filter(({ contact }) => !known.has(contact.upstreamContact));
   return onePerKey(added.map(undone(input)));
 }
 
 /**
  * The de-registration of what has just been granted and is not kept. Where something else goes on under the
- * same key (after a change of the mode, or of midreg's address), it has a name of its own.
+ * same key (after a change of the mode, or of midreg's address), it has a name of its own; where it is the
+ * contact of a phone's own registration, it waits for the end of that.
  */
 function undone(input: RegisterAnswerInput): (grant: Grant) => DeRegistration {
   const isShared = sharers(input.record).length > 0;
@@ -295,7 +300,9 @@ function undone(input: RegisterAnswerInput): (grant: Grant) => DeRegistration {
     const isTaken = input.forward.mode === "aor" ? isShared : binding !== undefined;
     if (!isTaken) return owed(input)(grant);
     const upstream = underNameOfItsOwn(registrationOf(grant, input), "undo");
-    return owedFor(strayKey(upstreamContact), upstream, input);
+    const entry = owedFor(strayKey(upstreamContact), upstream, input);
+    const isInUse = binding?.upstream.contact === upstreamContact;
+    return isInUse ? { ...entry, dueAtMs: Math.max(entry.dueAtMs, binding.expiresAtMs) } : entry;
   };
 }
 

@@ -239,7 +239,7 @@ export function faultsOfEnd(input: RegisterInput, end: End): string[] {
     }),
     ...(change === undefined ? [] : faultsOfChange(input, change, forward, wanted)),
     ...(change?.put ?? []).flatMap((binding, at) => faultsOfPut(binding, wanted[at], end)),
-    ...(change === undefined ? [] : faultsOfUndo(input, answer, wanted)),
+    ...(change === undefined ? [] : faultsOfUndo(input, answer, { mode: forward.mode, wanted })),
   ];
 }
 
@@ -247,11 +247,13 @@ export function faultsOfEnd(input: RegisterInput, end: End): string[] {
 function faultsOfUndo(
   { record }: RegisterInput,
   { undo }: RegisterAnswer,
-  wanted: readonly ForwardedContact[],
+  { mode, wanted }: { mode: Binding["mode"]; wanted: readonly ForwardedContact[] },
 ): string[] {
   const bindings = record?.bindings ?? [];
+  // The end of a phone's own registration is not carried upstream.
+  const isCarried = (binding: Binding): boolean => binding.mode !== "mirror" || mode === "mirror";
   const isNew = (contact: string): boolean =>
-    bindings.every(({ upstream }) => upstream.contact !== contact);
+    bindings.every((binding) => binding.upstream.contact !== contact || !isCarried(binding));
   return broken({
     "undo what is new": isSame(
       undo.map(({ upstream }) => upstream.contact),

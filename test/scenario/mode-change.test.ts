@@ -58,6 +58,22 @@ describe("a registration that cannot be stored after a change of the mode", () =
     },
   );
 
+  test("is taken back with the end of the phone's own, from mirror to contact", async () => {
+    const scene = await restartIn("contact", await startIn("mirror"));
+    const { world, store, phone, contact } = scene;
+    store.isFailing = true;
+    phone.register();
+    world.pass(0.05);
+    store.isFailing = false;
+    expect(phone.lastStatus).toBe(503);
+    world.pass(50);
+    expect(world.record(ALICE)?.bindings).toHaveLength(1);
+    expect(world.main.contactsFor(TO)).toEqual([contact]);
+    world.pass(15);
+    expect(world.record(ALICE)).toBeUndefined();
+    expect(world.main.contactsFor(TO)).toEqual([]);
+  });
+
   test("is not taken back once the phone has registered again", async () => {
     const { world, store, phone } = await restartIn("contact", await startIn("aor"));
     store.isFailing = true;
