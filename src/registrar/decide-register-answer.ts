@@ -132,7 +132,7 @@ function acceptContacts(input: RegisterAnswerInput, response: SipResponse): Regi
     put,
     remove,
     enqueue: [...movedContacts(input, put, remove), ...lingering, ...evictions(input)],
-    dequeue: [...new Set(granted.map(({ contact }) => keyOf(contact, input)))],
+    dequeue: [...new Set(granted.flatMap(({ contact }) => keysOf(contact, input)))],
   });
   return accepted(input, response, { change, undo, bindings: afterwards(bindings, put, remove) });
 }
@@ -254,6 +254,19 @@ function keyOf({ ctid }: ForwardedContact, { forward, ask }: RegisterAnswerInput
   return forward.mode === "aor" ? sharedKey(ask.aor) : ctid;
 }
 
+/**
+ * The name under which the end of a contact is owed that no binding has any more, or none has got; no ctid
+ * looks like it.
+ */
+function strayKey(upstreamContact: string): string {
+  return `<${upstreamContact}>`;
+}
+
+/** All names under which the end of a contact may be owed that stands upstream now, or is gone. */
+function keysOf(contact: ForwardedContact, input: RegisterAnswerInput): readonly string[] {
+  return [keyOf(contact, input), strayKey(contact.upstreamContact)];
+}
+
 /** The de-registration of what has just been granted. */
 function owed(input: RegisterAnswerInput): (grant: Grant) => DeRegistration {
   return (grant) => {
@@ -273,14 +286,37 @@ function evictions({ forward, record, nowMs }: RegisterAnswerInput): readonly De
   });
 }
 
-/** What has been registered anew upstream by this request. */
+/**
+ * What has been registered anew upstream by this request: contacts that no binding stands for, or only one
+ * whose end midreg would not carry upstream.
+ */
 function undoOf(
   input: RegisterAnswerInput,
   registered: readonly Grant[],
 ): readonly DeRegistration[] {
-  const isKnown = input.forward.mode === "aor" && sharers(input.record).length > 0;
-  const added = registered.filter(({ contact }) => contact.binding === undefined);
-  return isKnown ? NO_UNDO : onePerKey(added.map(owed(input)));
+  const before = input.record?.bindings ?? [];
+  const kept = before.filter(({ mode }) => mode !== "mirror" || input.forward.mode === "mirror");
+  const known = new Set(kept.map(({ upstream }) => upstream.contact));
+  const added = registered.filter(({ contact }) => !known.has(contact.upstreamContact));
+  return onePerKey(added.map(undone(input)));
+}
+
+/**
+ * The de-registration of what has just been granted and is not kept. Where something else goes on under the
+ * same key (after a change of the mode, or of midreg's address), it has a name of its own; where it is the
+ * contact of a phone's own registration, it waits for the end of that.
+ */
+function undone(input: RegisterAnswerInput): (grant: Grant) => DeRegistration {
+  const isShared = sharers(input.record).length > 0;
+  return (grant) => {
+    const { binding, upstreamContact } = grant.contact;
+    const isTaken = input.forward.mode === "aor" ? isShared : binding !== undefined;
+    if (!isTaken) return owed(input)(grant);
+    const upstream = underNameOfItsOwn(registrationOf(grant, input), "undo");
+    const entry = owedFor(strayKey(upstreamContact), upstream, input);
+    const isInUse = binding?.upstream.contact === upstreamContact;
+    return isInUse ? { ...entry, dueAtMs: Math.max(entry.dueAtMs, binding.expiresAtMs) } : entry;
+  };
 }
 
 function onePerKey(owing: readonly DeRegistration[]): readonly DeRegistration[] {
@@ -331,10 +367,10 @@ function movedContacts(
   for (const { upstream } of evictions(input)) contacts.add(upstream.contact);
   for (const { upstream } of afterwards(before, put, remove)) contacts.add(upstream.contact);
   const moved: DeRegistration[] = [];
-  for (const { ctid, upstream } of before) {
+  for (const { upstream } of before) {
     if (contacts.has(upstream.contact)) continue;
     contacts.add(upstream.contact);
-    moved.push(owedFor(`${ctid}-moved`, underNameOfItsOwn(upstream, "moved"), input));
+    moved.push(owedFor(strayKey(upstream.contact), underNameOfItsOwn(upstream, "moved"), input));
   }
   return moved;
 }

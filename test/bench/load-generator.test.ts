@@ -11,14 +11,17 @@ afterEach(() => {
 });
 
 /** A server that answers each datagram with what `reply` makes of it, and a fleet that talks to it. */
-async function startFleet(devices: number, reply: (request: string, copy: number) => string[]) {
+async function startFleet(
+  devices: number,
+  reply: (request: string, copy: number, port: number) => string[],
+) {
   const socket: Socket = createSocket("udp4");
   const copies = new Map<string, number>();
   socket.on("message", (message, { port, address }) => {
     const request = message.toString("latin1");
     const copy = (copies.get(request) ?? 0) + 1;
     copies.set(request, copy);
-    for (const answer of reply(request, copy)) {
+    for (const answer of reply(request, copy, port)) {
       socket.send(Buffer.from(answer, "latin1"), port, address);
     }
   });
@@ -27,6 +30,7 @@ async function startFleet(devices: number, reply: (request: string, copy: number
   const generator = await LoadGenerator.open({
     targetPort: socket.address().port,
     devices,
+    devicesPerAor: 1,
     sources: 3,
     domain: "bench.example.com",
     runId: "0123456789ab",
@@ -67,6 +71,21 @@ test("the next phase goes on with the next CSeq of the same devices", async () =
   const cseqs = [...copies.keys()].map((request) => /CSeq: (\d+)/u.exec(request)?.[1]);
   expect(cseqs.filter((cseq) => cseq === "100000001")).toHaveLength(100);
   expect(cseqs.filter((cseq) => cseq === "100000002")).toHaveLength(10);
+});
+
+test("devices that move send the same contact from another source, and stay there", async () => {
+  const places = new Map<string, Set<number>>();
+  const { generator } = await startFleet(10, (request, _copy, port) => {
+    const contact = /\r\nContact: (\S+)/u.exec(request)?.[1] ?? "";
+    places.set(contact, (places.get(contact) ?? new Set()).add(port));
+    return [accept(request)];
+  });
+  await generator.run({ ...ONCE, end: 10 });
+  expect([...places.values()].map(({ size }) => size)).toEqual(Array(10).fill(1));
+  const moved = await generator.run({ ...ONCE, end: 10, isMoving: true });
+  expect(moved).toMatchObject({ statuses: { 200: 10 }, contactMissing: 0 });
+  await generator.run({ ...ONCE, end: 10 });
+  expect([...places.values()].map(({ size }) => size)).toEqual(Array(10).fill(2));
 });
 
 test("an unanswered REGISTER is sent again, the same, after T1 (RFC 3261 timer E)", async () => {

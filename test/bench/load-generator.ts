@@ -34,8 +34,9 @@ const ECHOED = 0;
 
 export interface Fleet {
   readonly targetPort: number;
-  /** One device for each address-of-record. */
   readonly devices: number;
+  /** Devices that follow each other and belong to one address-of-record. */
+  readonly devicesPerAor: number;
   /** Source addresses 127.64.x.y, each with a port of its own, that the devices are spread over. */
   readonly sources: number;
   readonly domain: string;
@@ -47,6 +48,8 @@ export interface Phase {
   /** Devices taking part: from `first` to just before `end`, in this order. */
   readonly first: number;
   readonly end: number;
+  /** Each device first moves on to the next source, as behind a NAT that has forgotten it; stays there. */
+  readonly isMoving?: boolean;
   /** Each device sends once; otherwise they go round and round until the time is up. */
   readonly isOnce: boolean;
   /** How long to send, at most. */
@@ -114,6 +117,8 @@ export class LoadGenerator {
   readonly #templates: RegisterTemplate[] = [];
   readonly #isBusy: Uint8Array;
   readonly #cseq: Uint32Array;
+  /** How many sources each device has moved on. */
+  readonly #moves: Uint32Array;
   readonly #dueAtMs: Float64Array;
   readonly #sentAtMs: Float64Array;
   readonly #resendAtMs: Float64Array;
@@ -134,6 +139,7 @@ export class LoadGenerator {
     this.#fleet = fleet;
     this.#isBusy = new Uint8Array(fleet.devices);
     this.#cseq = new Uint32Array(fleet.devices).fill(FIRST_CSEQ - 1);
+    this.#moves = new Uint32Array(fleet.devices);
     this.#dueAtMs = new Float64Array(fleet.devices);
     this.#sentAtMs = new Float64Array(fleet.devices);
     this.#resendAtMs = new Float64Array(fleet.devices);
@@ -175,7 +181,7 @@ export class LoadGenerator {
   }
 
   async #openSource(index: number): Promise<void> {
-    const { domain, runId, expiresSec, targetPort } = this.#fleet;
+    const { domain, runId, expiresSec, targetPort, devicesPerAor } = this.#fleet;
     const address = `127.64.${index >>> 8}.${index & 255}`;
     const socket = createSocket({ type: "udp4", recvBufferSize: RECEIVE_BUFFER_BYTES });
     // A server that is down answers with ICMP, which a connected socket reports: timer E sees to it.
@@ -187,9 +193,11 @@ export class LoadGenerator {
     await once(socket, "connect");
     socket.on("message", this.#onMessage);
     this.#sockets[index] = socket;
-    this.#templates[index] = new RegisterTemplate({ address, port, domain, runId, expiresSec });
+    const site = { address, port, domain, runId, expiresSec, devicesPerAor };
+    this.#templates[index] = new RegisterTemplate(site);
   }
 
+  /** The source that a device names in its Via and Contact, whatever a NAT makes of it. */
   #sourceOf(device: number): number {
     return Math.trunc(device / NEIGHBOURS) % this.#fleet.sources;
   }
@@ -251,6 +259,7 @@ export class LoadGenerator {
 
   #start(device: number, dueAtMs: number, now: number): void {
     this.#cseq[device] = (this.#cseq[device] ?? 0) + 1;
+    if (this.#phase.isMoving === true) this.#moves[device] = (this.#moves[device] ?? 0) + 1;
     this.#isBusy[device] = 1;
     this.#dueAtMs[device] = dueAtMs;
     this.#sentAtMs[device] = now;
@@ -264,7 +273,8 @@ export class LoadGenerator {
   #send(device: number): void {
     const source = this.#sourceOf(device);
     const bytes = this.#templates[source]?.fill(device, this.#cseq[device] ?? 0);
-    if (bytes !== undefined) this.#sockets[source]?.send(bytes);
+    const from = (source + (this.#moves[device] ?? 0)) % this.#fleet.sources;
+    if (bytes !== undefined) this.#sockets[from]?.send(bytes);
   }
 
   readonly #onMessage = (message: Buffer, _peer: RemoteInfo): void => {

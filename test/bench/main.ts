@@ -8,7 +8,8 @@ import { join, resolve } from "node:path";
 import { inspect, parseArgs } from "node:util";
 import { readMachine } from "./measure.ts";
 import { readProfiles, type ThreadProfile } from "./profile.ts";
-import { describeNoise, formatTable, listFigures } from "./report.ts";
+import { type Reduction, simulateReduction } from "./reduction.ts";
+import { describeNoise, formatReductions, formatTable, listFigures } from "./report.ts";
 import { runScenario, type Sizes } from "./scenario.ts";
 
 const USAGE = `npm run bench -- [options]
@@ -21,6 +22,10 @@ const USAGE = `npm run bench -- [options]
   --entry FILE       compiled entry point to measure (dist/main.js)
   --profile          profile midreg and list where its time goes; slows it down
   --profile-dir DIR  keep the .cpuprofile files there; implies --profile
+  --reduction        instead: how many REGISTERs the main registrar is spared, in simulated hours
+  --phones N         phones of that simulation (2000; quick 300)
+  --hours H          hours of it (3)
+  --seed N           what its chances are drawn from (1)
 `;
 
 const FULL: Sizes = {
@@ -48,6 +53,15 @@ const QUICK: Sizes = {
   quietMs: 0,
 };
 
+/** What is simulated: each mode, and the throttling modes with a longer registration upstream. */
+const REDUCTIONS = [
+  { mode: "mirror", outgoingExpiresSec: 3600 },
+  { mode: "contact", outgoingExpiresSec: 3600 },
+  { mode: "aor", outgoingExpiresSec: 3600 },
+  { mode: "contact", outgoingExpiresSec: 7200 },
+  { mode: "aor", outgoingExpiresSec: 7200 },
+] as const;
+
 function readOptions() {
   const { values } = parseArgs({
     options: {
@@ -60,6 +74,10 @@ function readOptions() {
       entry: { type: "string" },
       profile: { type: "boolean", default: false },
       "profile-dir": { type: "string" },
+      reduction: { type: "boolean", default: false },
+      phones: { type: "string" },
+      hours: { type: "string" },
+      seed: { type: "string" },
       help: { type: "boolean", default: false },
     },
   });
@@ -67,6 +85,11 @@ function readOptions() {
   const aors = readCount("--aors", values.aors, base.aors);
   return {
     ...values,
+    mix: {
+      phones: readCount("--phones", values.phones, values.quick ? 300 : 2000),
+      hours: readCount("--hours", values.hours, 3),
+      seed: readCount("--seed", values.seed, 1),
+    },
     sizes: {
       ...base,
       aors,
@@ -134,13 +157,27 @@ async function bench(options: ReturnType<typeof readOptions>): Promise<number> {
   return result.failures.length === 0 ? 0 : 1;
 }
 
+async function reduce({ mix, out }: ReturnType<typeof readOptions>): Promise<number> {
+  const reductions: Reduction[] = [];
+  for (const one of REDUCTIONS) {
+    log(`${mix.hours} simulated hours of ${mix.phones} phones, ${one.mode} mode`);
+    // oxlint-disable-next-line no-await-in-loop -- One after the other: they share one processor anyway.
+    reductions.push(await simulateReduction({ ...one, ...mix }));
+  }
+  const json = `${JSON.stringify({ reductions }, undefined, 2)}\n`;
+  if (out !== undefined) writeFileSync(out, json);
+  process.stdout.write(json);
+  log(`\n${formatReductions(reductions)}`);
+  return reductions.some(({ refused }) => refused > 0) ? 1 : 0;
+}
+
 /** An interrupt ends the process through its exit hooks, which end and remove what it has made. */
 for (const signal of ["SIGINT", "SIGTERM"] as const) process.once(signal, () => process.exit(130));
 
 try {
   const options = readOptions();
   if (options.help) process.stdout.write(USAGE);
-  else process.exitCode = await bench(options);
+  else process.exitCode = await (options.reduction ? reduce(options) : bench(options));
 } catch (error) {
   log(inspect(error));
   process.exitCode = 1;

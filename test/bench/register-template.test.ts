@@ -10,6 +10,7 @@ const SITE = {
   domain: "bench.example.com",
   runId: "0123456789ab",
   expiresSec: 600,
+  devicesPerAor: 1,
 };
 
 const devices = fc.integer({ min: 0, max: 2 ** 32 - 1 });
@@ -45,6 +46,14 @@ test("a request is a valid REGISTER of about 570 bytes with the contact of its d
   const text = bytes.toString("latin1");
   expect(text).toContain(`\r\nContact: <${contactUri(SITE, "00000007")}>\r\n`);
   expect(parseMessage(text)).toMatchObject({ kind: "request", method: "REGISTER" });
+});
+
+test("devices that follow each other share an address-of-record, each with its own contact", () => {
+  const template = new RegisterTemplate({ ...SITE, devicesPerAor: 3 });
+  const texts = [17, 18, 20, 21].map((device) => template.fill(device, FIRST_CSEQ).toString());
+  const users = texts.map((text) => /\r\nTo: <sip:u(\w+)@/u.exec(text)?.[1]);
+  expect(users).toEqual(["00000005", "00000006", "00000006", "00000007"]);
+  expect(texts[2]).toContain(`\r\nContact: <${contactUri(SITE, "00000014")}>\r\n`);
 });
 
 test.each(["", "SIP/2.0 200 OK\r\nVia: SIP/2.0/UDP 127.0.0.1;branch=z9hG4bK0123"])(

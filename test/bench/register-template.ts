@@ -4,6 +4,7 @@ const CSEQ_DIGITS = 9;
 export const FIRST_CSEQ = 100_000_001;
 /** Bytes that stand for the digits to fill in. They occur in no header. */
 const DEVICE_MARK = "\u0001".repeat(DEVICE_DIGITS);
+const USER_MARK = "\u0003".repeat(DEVICE_DIGITS);
 const CSEQ_MARK = "\u0002".repeat(CSEQ_DIGITS);
 const COOKIE = "z9hG4bK";
 const HEX = Buffer.from("0123456789abcdef");
@@ -17,6 +18,8 @@ export interface PhoneSite {
   /** Distinguishes the Call-IDs of runs. */
   readonly runId: string;
   readonly expiresSec: number;
+  /** Devices that follow each other and belong to one address-of-record. */
+  readonly devicesPerAor: number;
 }
 
 /** Device and CSeq that a message belongs to. */
@@ -31,18 +34,19 @@ export function contactUri({ address, port }: PhoneSite, device: string): string
 }
 
 /**
- * The REGISTER of all phones of one site, built once: for each request only the digits of device and
- * CSeq are written over. About 570 bytes, as desk phones send them.
+ * The REGISTER of all phones of one site, built once: for each request only the digits of device,
+ * user and CSeq are written over. About 570 bytes, as desk phones send them.
  */
 export class RegisterTemplate {
   readonly site: PhoneSite;
   readonly #bytes: Buffer;
   readonly #deviceOffsets: readonly number[];
+  readonly #userOffsets: readonly number[];
   readonly #cseqOffsets: readonly number[];
 
   constructor(site: PhoneSite) {
     const { address, port, domain, runId, expiresSec } = site;
-    const user = `u${DEVICE_MARK}`;
+    const user = `u${USER_MARK}`;
     this.site = site;
     this.#bytes = Buffer.from(
       [
@@ -65,19 +69,16 @@ export class RegisterTemplate {
       "latin1",
     );
     this.#deviceOffsets = offsetsOf(this.#bytes, DEVICE_MARK);
+    this.#userOffsets = offsetsOf(this.#bytes, USER_MARK);
     this.#cseqOffsets = offsetsOf(this.#bytes, CSEQ_MARK);
   }
 
   /** The message for a device (below 2^32) and a nine-digit CSeq. The buffer is reused by the next call. */
   fill(device: number, cseq: number): Buffer {
     const bytes = this.#bytes;
-    let number = device;
-    for (let digit = DEVICE_DIGITS - 1; digit >= 0; digit -= 1) {
-      const byte = HEX[number & 15] ?? 0;
-      for (const offset of this.#deviceOffsets) bytes[offset + digit] = byte;
-      number >>>= 4;
-    }
-    number = cseq;
+    writeHex(bytes, this.#deviceOffsets, device);
+    writeHex(bytes, this.#userOffsets, Math.trunc(device / this.site.devicesPerAor));
+    let number = cseq;
     for (let digit = CSEQ_DIGITS - 1; digit >= 0; digit -= 1) {
       const rest = Math.trunc(number / 10);
       for (const offset of this.#cseqOffsets) bytes[offset + digit] = 48 + number - rest * 10;
@@ -105,6 +106,15 @@ export function readKey(message: Buffer, key: RequestKey): boolean {
   key.device = device >>> 0;
   key.cseq = cseq;
   return true;
+}
+
+function writeHex(bytes: Buffer, offsets: readonly number[], value: number): void {
+  let number = value;
+  for (let digit = DEVICE_DIGITS - 1; digit >= 0; digit -= 1) {
+    const byte = HEX[number & 15] ?? 0;
+    for (const offset of offsets) bytes[offset + digit] = byte;
+    number >>>= 4;
+  }
 }
 
 function offsetsOf(bytes: Buffer, mark: string): number[] {

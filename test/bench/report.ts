@@ -1,3 +1,4 @@
+import type { Reduction } from "./reduction.ts";
 import type { Measured, ScenarioResult } from "./scenario.ts";
 
 /** With fewer, what the process needs anyway outweighs the bindings. */
@@ -38,10 +39,27 @@ export function listFigures(result: ScenarioResult): Figure[] {
     limit(compare("first registration, CPU", "us", first.cpuUs, echoCpu), { maxRatio: 10 }),
     { figure: "of it the main thread's", unit: "us", value: first.mainThreadCpuUs },
     ...latencies("first registration, closed loop", first, echoBefore),
+    ...further(result, echoRate, echoCpu),
     ...(firstMany === undefined
       ? []
       : [compare("first registration, the rest, CPU", "us", firstMany.cpuUs, echoCpu)]),
     ...memoryAndRestart(result),
+  ];
+}
+
+/** What costs more, or less, than the plain refresh: another source, and devices that share an address-of-record. */
+function further(result: ScenarioResult, echoRate: number, echoCpu: number): Figure[] {
+  const { refreshMoved, aorFirst, aorRefresh, echoBefore } = result;
+  const moved = "refresh with a changed source";
+  const shared = "aor mode with three devices per AoR: absorbed refresh";
+  return [
+    compare(`${moved}, closed loop`, "1/s", refreshMoved.perSecond, echoRate),
+    compare(`${moved}, CPU`, "us", refreshMoved.cpuUs, echoCpu),
+    ...latencies(`${moved}, closed loop`, refreshMoved, echoBefore),
+    compare("aor mode: first registration, CPU", "us", aorFirst.cpuUs, echoCpu),
+    compare(`${shared}, closed loop`, "1/s", aorRefresh.perSecond, echoRate),
+    compare(`${shared}, CPU`, "us", aorRefresh.cpuUs, echoCpu),
+    ...latencies(`${shared}, closed loop`, aorRefresh, echoBefore),
   ];
 }
 
@@ -95,6 +113,18 @@ export function formatTable(figures: readonly Figure[]): string {
     aim === undefined ? "" : `${aim}: ${isReached === true ? "reached" : "missed"}`,
   ]);
   return formatRows([["figure", "midreg", "echo", "ratio", "aim"], ...rows]);
+}
+
+/** The same for what the main registrar is spared. */
+export function formatReductions(reductions: readonly Reduction[]): string {
+  const rows = reductions.map((one) => [
+    `${one.mode} mode, ${one.outgoingExpiresSec} s upstream`,
+    one.registersIn.toLocaleString("en-US"),
+    one.registersOut.toLocaleString("en-US"),
+    `${one.reductionPercent.toFixed(1)} %`,
+    one.refused === 0 ? "" : `${one.refused} phones were refused`,
+  ]);
+  return formatRows([["REGISTERs", "in", "out", "reduction", ""], ...rows]);
 }
 
 /** Pads the columns to the same width; all but the first and the last are aligned to the right. */

@@ -16,6 +16,8 @@ const DOMAIN = "bench.example.com";
 /** Long enough that no binding expires during a run; midreg registers for 3600 s upstream. */
 const EXPIRES_SEC = 600;
 const MIDREG_FLAGS = ["--outgoing-expires", "3600", "--absorb", "proven"];
+/** Phones of a user in AoR throttling: desk, mobile, and one on the computer. */
+const DEVICES_PER_AOR = 3;
 /** Files that the generator needs besides its sockets. */
 const SPARE_FILES = 256;
 /** Devices asked after the restart, at either end of the fleet. */
@@ -88,6 +90,11 @@ export interface ScenarioResult {
   /** Processor time in the two quiet seconds after the closed loop, per request of that loop. */
   readonly aftermathCpuUs: number;
   readonly refreshOpen: Measured;
+  /** Each phone refreshes once from a new address and port, which the main registrar has to confirm. */
+  readonly refreshMoved: Measured;
+  /** AoR throttling with three devices for each address-of-record, in a process of its own. */
+  readonly aorFirst: Measured;
+  readonly aorRefresh: Measured;
   readonly echoAfter: Measured;
   readonly echoOpen: Measured;
   readonly firstMany?: Measured;
@@ -130,9 +137,12 @@ class Scenario {
   };
   readonly #spans: Span[] = [];
   readonly #failures: string[] = [];
+  readonly #aorGenerator = new Child(new URL("./generator.ts", import.meta.url));
   #midreg: RealProcess | undefined;
+  #aorMidreg: RealProcess | undefined;
   #emptyMemory: Memory = { rssBytes: 0, anonymousBytes: 0 };
   #bindings = 0;
+  #registrarPort: number | undefined;
   readonly #memory: MemoryReading[] = [];
 
   constructor(options: ScenarioOptions) {
@@ -157,11 +167,13 @@ class Scenario {
     const rate = refreshClosed.perSecond / 2;
     const refreshOpen = await this.#refresh("refresh, open loop", sizes.seconds, rate);
     await this.#readMemory(midreg, "after the refreshes");
+    const refreshMoved = await this.#refreshMoved();
 
     const echoAfter = await this.#echoClosed("echo, closed loop again", sizes.echoSeconds);
     const echoOpen = await this.#echoClosed("echo, open loop", sizes.echoSeconds, rate);
     const many = sizes.manyAors > sizes.aors ? await this.#many(midreg) : {};
     await midreg.stop();
+    const aor = await this.#aor();
     return {
       startMs,
       emptyMemory: this.#emptyMemory,
@@ -170,6 +182,8 @@ class Scenario {
       refreshClosed,
       aftermathCpuUs,
       refreshOpen,
+      refreshMoved,
+      ...aor,
       echoAfter,
       echoOpen,
       ...many,
@@ -181,20 +195,28 @@ class Scenario {
 
   /** What midreg has printed. */
   get output(): string {
-    return this.#midreg?.output ?? "";
+    return `${this.#midreg?.output ?? ""}${this.#aorMidreg?.output ?? ""}`;
   }
 
   async end(): Promise<void> {
     await this.#midreg?.dispose();
-    const children = [this.#echo, this.#registrar, this.#echoStage.generator];
-    await Promise.all([...children, this.#midregStage.generator].map((child) => child.end()));
+    await this.#aorMidreg?.dispose();
+    const generators = [this.#echoStage, this.#midregStage].map(({ generator }) => generator);
+    const children = [this.#echo, this.#registrar, this.#aorGenerator, ...generators];
+    await Promise.all(children.map((child) => child.end()));
   }
 
-  async #openFleet({ generator }: Stage, targetPort: number, devices: number): Promise<void> {
+  async #openFleet(
+    { generator }: Pick<Stage, "generator">,
+    targetPort: number,
+    devices: number,
+    devicesPerAor = 1,
+  ): Promise<void> {
     const room = Math.max(1, readOpenFilesLimit() - SPARE_FILES);
     await generator.call("open", {
       targetPort,
       devices,
+      devicesPerAor,
       sources: Math.min(this.#options.sizes.sources, room),
       domain: DOMAIN,
       runId: randomBytes(6).toString("hex"),
@@ -203,20 +225,61 @@ class Scenario {
   }
 
   async #prepareMidreg(): Promise<RealProcess> {
-    const { entry, profileDir, sizes } = this.#options;
-    const port = await this.#registrar.call<number>("start", 0);
-    this.#midreg = await RealProcess.prepare({
-      upstream: `sip:127.0.0.1:${port}`,
-      args: MIDREG_FLAGS,
+    const { sizes } = this.#options;
+    this.#midreg = await this.#prepare(MIDREG_FLAGS);
+    const devices = Math.max(sizes.aors, sizes.manyAors);
+    await this.#openFleet(this.#midregStage, this.#midreg.sipPort, devices);
+    return this.#midreg;
+  }
+
+  async #prepare(args: readonly string[]): Promise<RealProcess> {
+    const { entry, profileDir } = this.#options;
+    this.#registrarPort ??= await this.#registrar.call<number>("start", 0);
+    return RealProcess.prepare({
+      upstream: `sip:127.0.0.1:${this.#registrarPort}`,
+      args,
       ...(entry === undefined ? {} : { entry }),
       nodeArgs:
         profileDir === undefined
           ? []
           : ["--cpu-prof", `--cpu-prof-dir=${profileDir}`, "--cpu-prof-interval=500"],
     });
-    const devices = Math.max(sizes.aors, sizes.manyAors);
-    await this.#openFleet(this.#midregStage, this.#midreg.sipPort, devices);
-    return this.#midreg;
+  }
+
+  /** Each phone once from a source that midreg does not know it by. */
+  async #refreshMoved(): Promise<Measured> {
+    const { registerSeconds: seconds, window } = this.#options.sizes;
+    const name = "refresh with a changed source";
+    const once = { first: 0, end: this.#bindings, isOnce: true, seconds, window, verifyEvery: 1 };
+    const measured = await this.#measureRegisters(name, { ...once, isMoving: true });
+    const { forwarded, completed } = measured;
+    this.#expect(name, forwarded >= completed, `${forwarded} of ${completed} were forwarded`);
+    return measured;
+  }
+
+  /** Three devices of each user, which share one registration upstream. */
+  async #aor(): Promise<Pick<ScenarioResult, "aorFirst" | "aorRefresh">> {
+    const { sizes } = this.#options;
+    const midreg = await this.#prepare([...MIDREG_FLAGS, "--mode", "aor"]);
+    this.#aorMidreg = midreg;
+    const stage = { generator: this.#aorGenerator, serverPid: () => midreg.pid };
+    const devices = sizes.aors - (sizes.aors % DEVICES_PER_AOR);
+    await this.#openFleet(stage, midreg.sipPort, devices, DEVICES_PER_AOR);
+    await midreg.start();
+    const { registerSeconds, window } = sizes;
+    const phase = { first: 0, end: devices, isOnce: true, seconds: registerSeconds, window };
+    const firstName = "AoR throttling, three devices: first registrations";
+    const aorFirst = await this.#measureRegisters(firstName, { ...phase, verifyEvery: 1 }, stage);
+    const end = aorFirst.statuses["200"] ?? 0;
+    const round = { ...phase, end, isOnce: false, verifyEvery: 16 };
+    const name = "AoR throttling, three devices: absorbed refresh";
+    const warmUp = { ...round, seconds: sizes.warmUpSeconds };
+    await this.#measureRegisters(`${name}, warm-up`, warmUp, stage);
+    const closed = { ...round, seconds: sizes.seconds };
+    const aorRefresh = await this.#measureRegisters(name, closed, stage);
+    this.#expectAbsorbed(name, aorRefresh);
+    await midreg.stop();
+    return { aorFirst, aorRefresh };
   }
 
   async #echoClosed(name: string, seconds: number, rate?: number): Promise<Measured> {
@@ -253,8 +316,12 @@ class Scenario {
     return measured;
   }
 
-  async #measureRegisters(name: string, phase: Phase): Promise<Measured> {
-    const measured = await this.#measure(name, this.#midregStage, phase);
+  async #measureRegisters(
+    name: string,
+    phase: Phase,
+    stage: Stage = this.#midregStage,
+  ): Promise<Measured> {
+    const measured = await this.#measure(name, stage, phase);
     const { completed, lost, contactMissing, statuses, gaveUp } = measured;
     const refused = completed - (statuses["200"] ?? 0);
     if (gaveUp) throw new Error(`${name}: no answers for 10 seconds`);
@@ -351,7 +418,7 @@ class Scenario {
       othersCores: Math.max(0, busyUs - ownUs) / wallUs,
       stolenCores: (after.machine.stolenUs - before.machine.stolenUs) / wallUs,
     };
-    if (stage === this.#midregStage) {
+    if (stage !== this.#echoStage) {
       this.#spans.push({ name, fromUs: before.fromUs, toUs: after.fromUs });
     }
     this.#options.log(describe(name, measured));

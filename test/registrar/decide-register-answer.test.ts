@@ -80,7 +80,7 @@ describe("a 2xx that lists the contact (spec section 2.1)", () => {
       touch: [],
       remove: [],
       enqueue: [],
-      dequeue: [CTID],
+      dequeue: [CTID, `<${UPSTREAM_CONTACT}>`],
     });
   });
 

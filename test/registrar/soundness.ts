@@ -239,15 +239,31 @@ export function faultsOfEnd(input: RegisterInput, end: End): string[] {
     }),
     ...(change === undefined ? [] : faultsOfChange(input, change, forward, wanted)),
     ...(change?.put ?? []).flatMap((binding, at) => faultsOfPut(binding, wanted[at], end)),
-    ...broken({
-      "undo what is new":
-        change === undefined ||
-        isSame(
-          answer.undo.map(({ ctid }) => ctid),
-          wanted.filter(({ binding }) => binding === undefined).map(({ ctid }) => ctid),
-        ),
-    }),
+    ...(change === undefined ? [] : faultsOfUndo(input, answer, { mode: forward.mode, wanted })),
   ];
+}
+
+/** Were the change not stored, the contacts that are new upstream would be taken back there. */
+function faultsOfUndo(
+  { record }: RegisterInput,
+  { undo }: RegisterAnswer,
+  { mode, wanted }: { mode: Binding["mode"]; wanted: readonly ForwardedContact[] },
+): string[] {
+  const bindings = record?.bindings ?? [];
+  // The end of a phone's own registration is not carried upstream.
+  const isCarried = (binding: Binding): boolean => binding.mode !== "mirror" || mode === "mirror";
+  const isNew = (contact: string): boolean =>
+    bindings.every((binding) => binding.upstream.contact !== contact || !isCarried(binding));
+  return broken({
+    "undo what is new": isSame(
+      undo.map(({ upstream }) => upstream.contact),
+      wanted.map(({ upstreamContact }) => upstreamContact).filter(isNew),
+    ),
+    // What is taken back under the key of a binding would be taken for settled.
+    "undo under a key of its own": undo.every(({ ctid }) =>
+      bindings.every((binding) => binding.ctid !== ctid),
+    ),
+  });
 }
 
 function faultsOfChange(

@@ -72,6 +72,15 @@ export class MainRegistrar {
     this.#held.clear();
   }
 
+  /** Loses one contact of a To URI. */
+  drop(to: string, uri: string): void {
+    const held = this.#held.get(to) ?? [];
+    this.#held.set(
+      to,
+      held.filter((other) => other.uri !== uri),
+    );
+  }
+
   #hear(text: string, from: string): void {
     const method = methodOf(text);
     if (method === "") {

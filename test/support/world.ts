@@ -7,6 +7,7 @@ import type { RuleMatch } from "../../src/registrar/rules.ts";
 import type { DecisionLogOptions } from "../../src/server/decision-log.ts";
 import type { DigestOptions } from "../../src/server/digest-gate.ts";
 import { Server } from "../../src/server/server.ts";
+import type { ServerOptions } from "../../src/server/server-modules.ts";
 import { parseUri } from "../../src/sip/uri.ts";
 import { MemoryStore } from "../../src/store/memory-store.ts";
 import { RecordingModules } from "../transport/recording-modules.ts";
@@ -72,6 +73,19 @@ const DIGEST: DigestOptions = {
   isCaseSensitive: true,
 };
 
+/** What a server needs besides its policy and its main registrar. */
+export const SERVER_OPTIONS = {
+  lookup: LOOKUP,
+  digest: DIGEST,
+  registerRules: [],
+  upstreamTimeoutMs: 10_000,
+  isTrustedUpstream: () => false,
+  ownHosts: [],
+  decisions: { perAor: 10, maxEntries: 1000 },
+  resyncRate: 100,
+  userAgent: "midreg/test",
+} satisfies Partial<ServerOptions>;
+
 export const SERVER_PLACE = "192.0.2.1:5060";
 
 export interface WorldOptions {
@@ -89,6 +103,8 @@ export interface WorldOptions {
   readonly upstreamUri?: string;
   readonly upstreamTargets?: readonly string[];
   readonly clock?: VirtualClock;
+  /** The world in which this midreg takes the place of one that was killed; it brings its clock and network. */
+  readonly after?: World;
   /** Bind address of the listener that faces the main registrar. */
   readonly localAddress?: string;
   readonly digest?: Partial<DigestOptions>;
@@ -99,7 +115,7 @@ export interface WorldOptions {
 export class World {
   readonly clock: VirtualClock;
   readonly network: MemoryNetwork;
-  readonly ids = new SequentialIds();
+  readonly ids: SequentialIds;
   readonly recording = new RecordingModules();
   readonly transport: MemoryTransport;
   readonly main: MainRegistrar;
@@ -109,16 +125,19 @@ export class World {
   readonly failedTargets: string[] = [];
 
   constructor(options: WorldOptions = {}) {
-    this.clock = options.clock ?? new VirtualClock();
-    this.network = new MemoryNetwork(this.clock);
+    const around = options.after ?? surroundings(options.clock ?? new VirtualClock());
+    this.clock = around.clock;
+    this.network = around.network;
+    this.ids = around.ids;
+    this.main = around.main;
     const places = options.listeners ?? [["192.0.2.1", 5060]];
     const listeners = places.map(([address, port]) => memoryListener(address, port));
     this.#serverPlace = listeners[0]?.sentBy ?? SERVER_PLACE;
     this.transport = new MemoryTransport(this.network, listeners);
-    this.main = new MainRegistrar(this.network);
     this.store = options.store ?? new MemoryStore();
     this.server = new Server(
       {
+        ...SERVER_OPTIONS,
         registerPolicy: { ...POLICY, ...options.policy },
         lookup: { ...LOOKUP, ...options.lookup },
         digest: { ...DIGEST, ...options.digest },
@@ -127,13 +146,8 @@ export class World {
           policy: { ...POLICY, ...options.policy, ...policy },
         })),
         upstreamUri: options.upstreamUri ?? `sip:${this.main.place}`,
-        upstreamTimeoutMs: 10_000,
-        isTrustedUpstream: () => false,
         upstreamLocalAddress: options.localAddress,
-        ownHosts: [],
-        decisions: { perAor: 10, maxEntries: 1000, ...options.decisions },
-        resyncRate: 100,
-        userAgent: "midreg/test",
+        decisions: { ...SERVER_OPTIONS.decisions, ...options.decisions },
       },
       {
         clock: this.clock,
@@ -171,6 +185,12 @@ export class World {
   pass(seconds: number): void {
     this.clock.advance(seconds * 1000);
   }
+}
+
+/** What outlives a midreg. */
+function surroundings(clock: VirtualClock): Pick<World, "clock" | "network" | "ids" | "main"> {
+  const network = new MemoryNetwork(clock);
+  return { clock, network, ids: new SequentialIds(), main: new MainRegistrar(network) };
 }
 
 function targetsOf(

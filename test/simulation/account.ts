@@ -1,0 +1,85 @@
+/** What is known of a simulated world: the words in which invariants.ts states the promises. */
+import type { Binding } from "../../src/location/binding.ts";
+import type { RegisterPolicy } from "../../src/registrar/register-policy.ts";
+import type { World } from "../support/world.ts";
+
+export const UPSTREAM_TIMEOUT_MS = 10_000;
+
+/** What a REGISTER of a phone has asked for. */
+export interface Asked {
+  readonly user: string;
+  /** Where it was sent from: more than one place when a retransmission came by another port of the NAT. */
+  readonly places: string[];
+  readonly callId: string;
+  readonly cseq: number;
+  readonly kind: "register" | "remove" | "mixed" | "fetch" | "star";
+  /** Contacts to be registered and contacts to be removed. */
+  readonly wanted: readonly string[];
+  readonly unwanted: readonly string[];
+  readonly expires: number;
+  /** Whether the main registrar will refuse it. */
+  readonly isIntruder: boolean;
+}
+
+/** A REGISTER of midreg's on its way, or past. */
+export interface Sent {
+  readonly to: string;
+  readonly mode: RegisterPolicy["mode"];
+  readonly contacts: readonly string[];
+  readonly startMs: number;
+  /** When its answer has come in; at the latest when midreg gives up. */
+  endMs: number;
+  /** Whether its final answer came in time. */
+  isAnswered: boolean;
+  /** Whether its phone has been told 200, so that all of it is stored. */
+  isSettled: boolean;
+  /** Whether midreg was killed before, and with it what it meant to take back. */
+  isKilled: boolean;
+}
+
+/** Who may refresh a contact without asking the main registrar, and until when. */
+export interface Proof {
+  readonly places: readonly string[];
+  readonly callId: string;
+  untilMs: number;
+}
+
+/** The account that the ledger keeps, as far as the promises need it. */
+export interface Account {
+  readonly world: World;
+  readonly policy: RegisterPolicy;
+  readonly users: readonly string[];
+  readonly nowMs: number;
+  /** Until when a contact is registered by the last 200 that listed it, by user and contact. */
+  readonly promised: ReadonlyMap<string, number>;
+  /** REGISTERs to the main registrar by their branch. */
+  readonly sent: ReadonlyMap<string, Sent>;
+  /** Contacts that the main registrar has changed by a REGISTER whose phone has had no 200 yet. */
+  readonly uncertain: ReadonlySet<string>;
+  /**
+   * Contacts that it has changed while midreg could not know: midreg was killed meanwhile, or the answer to
+   * somebody unproven was lost, which casts no doubt. Until the next one that is accepted.
+   */
+  readonly unknowable: ReadonlySet<string>;
+  /** Contacts that the main registrar has lost by itself. */
+  readonly forgotten: ReadonlySet<string>;
+  /** The REGISTER that last set a contact at the main registrar, by its branch. */
+  readonly setBy: ReadonlyMap<string, string>;
+  /** Who may refresh what, by user and contact. */
+  readonly proofs: ReadonlyMap<string, readonly Proof[]>;
+  bindings(user: string): readonly Binding[];
+}
+
+export function aorOf(user: string): string {
+  return `${user}@sip.test`;
+}
+
+/** The To URI under which the main registrar knows a user. */
+export function uriOf(user: string): string {
+  return `sip:${aorOf(user)}`;
+}
+
+/** Whether a request came from where a proof was given, under the same name. */
+export function isProvenBy({ places, callId }: Asked, proof: Proof): boolean {
+  return callId === proof.callId && places.some((place) => proof.places.includes(place));
+}

@@ -1,0 +1,160 @@
+/** The devices of a simulated world: what they register, and how they fare. */
+import type { Phone } from "../support/phone.ts";
+import type { World } from "../support/world.ts";
+import type { Asked } from "./account.ts";
+import type { Random } from "./random.ts";
+
+const KINDS = ["register", "remove", "mixed", "fetch", "star"] as const;
+type Kind = (typeof KINDS)[number];
+
+/** Lifetimes that devices ask for, in seconds. */
+const LIFETIMES_SEC = [20, 60, 60, 200];
+
+/** How often a phone sends credentials without having been asked. */
+const CREDENTIALS = 0.7;
+
+/** What the main registrar knows an intruder by. */
+export const INTRUDER = "Subject: intruder";
+
+/** A device: one phone, the contacts it registers, and where it is just now. */
+export interface Device {
+  readonly user: string;
+  readonly phone: Phone;
+  readonly uris: readonly string[];
+  readonly lifetimeSec: number;
+  place: string;
+  callId: string;
+  cseq: number;
+  /** The last REGISTER, as it was sent. */
+  last: string;
+}
+
+/** Told of every REGISTER before it leaves. */
+export type Tell = (text: string, asked: Asked) => void;
+
+export class Devices {
+  readonly all: Device[] = [];
+  readonly #random: Random;
+  readonly #tell: Tell;
+  #lastPort = 40_000;
+
+  constructor(random: Random, tell: Tell) {
+    this.#random = random;
+    this.#tell = tell;
+  }
+
+  add(world: World, user: string, contacts: number): void {
+    const place = this.nextPlace();
+    const uris = [`sip:${user}@${place}`, `sip:${user}@${place};x=second;transport=udp`];
+    this.all.push({
+      user,
+      phone: world.phone(user, place),
+      uris: uris.slice(0, contacts),
+      lifetimeSec: this.#random.pick(LIFETIMES_SEC),
+      place,
+      callId: `call-${place}`,
+      cseq: 0,
+      last: "",
+    });
+  }
+
+  any(): Device {
+    return this.#random.pick(this.all);
+  }
+
+  /** An address and port that nobody has had before. */
+  nextPlace(): string {
+    this.#lastPort += 1;
+    return `198.51.100.7:${this.#lastPort}`;
+  }
+
+  /** Sends one REGISTER of a random kind, and says which. */
+  register(device: Device): string {
+    const random = this.#random;
+    const { uris } = device;
+    const kind = random.pick<Kind>([...KINDS, "register", "register", "register", "register"]);
+    const unwanted = unwantedOf(kind, uris);
+    const isNamed = kind !== "star" && kind !== "fetch";
+    const wanted = isNamed ? uris.filter((uri) => !unwanted.includes(uri)) : [];
+    // Most devices stay with their lifetime; some ask for another now and then.
+    const own = random.chance(0.8) ? device.lifetimeSec : random.pick(LIFETIMES_SEC);
+    const expires = kind === "star" ? 0 : own;
+    const headers = random.chance(CREDENTIALS) ? ["Authorization: Digest x=y"] : [];
+    device.cseq += 1;
+    const text = this.#build(device, { kind, wanted, unwanted, expires, headers });
+    this.#tell(text, { ...askedBy(device), kind, wanted, unwanted, expires, isIntruder: false });
+    device.last = text;
+    device.phone.send(text, device.place);
+    return `${device.place} ${kind} ${uris[0]} for ${expires} s, CSeq ${device.cseq} of ${device.callId}`;
+  }
+
+  /** Somebody without credentials who has overheard everything, and sends from elsewhere. */
+  intrude(device: Device): string {
+    const random = this.#random;
+    const kind = random.pick<Kind>(["register", "remove", "fetch", "star"]);
+    const place = this.nextPlace();
+    const uris = [random.pick([...device.uris, `sip:${device.user}@${place}`])];
+    const unwanted = unwantedOf(kind, uris);
+    const wanted = kind === "register" ? uris : [];
+    const expires = kind === "star" ? 0 : 60;
+    const thief = { ...device, place, cseq: device.cseq + random.pick([0, 1, 1000]) };
+    const headers = [INTRUDER];
+    const text = this.#build(thief, { kind, wanted, unwanted, expires, headers });
+    this.#tell(text, { ...askedBy(thief), kind, wanted, unwanted, expires, isIntruder: true });
+    device.phone.send(text, place);
+    return `${place} ${kind} ${uris[0]} as an intruder, CSeq ${thief.cseq} of ${thief.callId}`;
+  }
+
+  /** The NAT in front of a device gives it another port, or the device loses its memory. */
+  change(device: Device): string {
+    if (this.#random.chance(0.5)) {
+      device.place = this.nextPlace();
+      return `${device.uris[0]} moves to ${device.place}`;
+    }
+    device.callId = `call-${this.nextPlace()}`;
+    device.cseq = this.#random.pick([0, 7]);
+    return `${device.uris[0]} reboots to ${device.callId}`;
+  }
+
+  #build(device: Device, parts: Parts): string {
+    const { phone, callId, cseq, place } = device;
+    const { expires, headers } = parts;
+    return phone.buildRegister({
+      callId,
+      cseq,
+      contact: contactOf(parts),
+      expires,
+      from: place,
+      headers,
+    });
+  }
+}
+
+interface Parts {
+  readonly kind: Kind;
+  readonly wanted: readonly string[];
+  readonly unwanted: readonly string[];
+  readonly expires: number;
+  readonly headers: readonly string[];
+}
+
+function askedBy({
+  user,
+  place,
+  callId,
+  cseq,
+}: Device): Pick<Asked, "user" | "places" | "callId" | "cseq"> {
+  return { user, places: [place], callId, cseq };
+}
+
+/** The contacts that a REGISTER removes. */
+function unwantedOf(kind: Kind, uris: readonly string[]): readonly string[] {
+  if (kind === "remove") return uris;
+  return kind === "mixed" ? uris.slice(1) : [];
+}
+
+function contactOf({ kind, wanted, unwanted }: Parts): string {
+  if (kind === "star") return "*";
+  const removed = unwanted.map((uri) => `<${uri}>;expires=0`);
+  return [...wanted.map((uri) => `<${uri}>`), ...removed].join(", ");
+}
