@@ -5,7 +5,7 @@
 import type { Binding } from "../../src/location/binding.ts";
 import type { AorChange } from "../../src/location/change.ts";
 import type { RegisterPolicy } from "../../src/registrar/register-policy.ts";
-import { contactsOf } from "../../src/sip/contact.ts";
+import { type Contact, contactsOf } from "../../src/sip/contact.ts";
 import { headerLine, headerLines, requestOf, responseOf } from "../support/messages.ts";
 import type { World } from "../support/world.ts";
 import {
@@ -16,7 +16,6 @@ import {
   type Proof,
   type Sent,
   UPSTREAM_TIMEOUT_MS,
-  uriOf,
 } from "./account.ts";
 import {
   answerSaysWhatIsStored,
@@ -68,10 +67,6 @@ export class Ledger implements Account {
 
   bindings(user: string): readonly Binding[] {
     return this.world.record(aorOf(user))?.bindings ?? [];
-  }
-
-  #bindingsOf(uri: string): readonly Binding[] {
-    return this.users.filter((user) => uriOf(user) === uri).flatMap((user) => this.bindings(user));
   }
 
   /** A phone sends a REGISTER. */
@@ -131,35 +126,40 @@ export class Ledger implements Account {
     const request = requestOf(text);
     const branch = request.via.branch ?? "";
     const asked = this.#asked.get(branchOf(text, 1));
-    const contacts = contactsOf(request);
-    if (asked !== undefined) this.#gainProof(asked);
-    const isUnknowable = this.#isUnknowable(branch, asked, contacts === "*");
-    if (contacts === "*") {
-      const gone = isUnknowable ? this.unknowable : this.uncertain;
-      for (const { upstream } of this.#bindingsOf(request.to.uri)) gone.add(upstream.contact);
-      return;
+    const contacts = contactsOf(request) ?? [];
+    const isUnproven = !this.#isProven(asked);
+    const isLate = this.sent.get(branch)?.isKilled !== false;
+    if (contacts === "*") return this.#loses(request.to.uri, isUnproven || isLate);
+    for (const contact of contacts) this.#sets(contact, branch);
+    const uris = contacts.map(({ uri }) => uri);
+    if (asked !== undefined) {
+      this.#gainProof(asked);
+      addAll(this.uncertain, uris);
     }
-    for (const { uri, expires } of contacts ?? []) {
-      this.forgotten.delete(uri);
-      if (asked !== undefined) this.uncertain.add(uri);
-      if (isUnknowable) this.unknowable.add(uri);
-      if (expires !== 0) this.setBy.set(uri, branch);
-    }
+    // Only a shared contact concerns others.
+    if (isUnproven && this.policy.mode === "aor") addAll(this.unknowable, uris);
+    // What comes late may undo what the midreg that runs now has heard of already.
+    if (isLate) addAll(this.forgotten, uris);
+  }
+
+  #sets({ uri, expires }: Contact, branch: string): void {
+    this.forgotten.delete(uri);
+    if (expires !== 0) this.setBy.set(uri, branch);
   }
 
   /**
-   * Whether midreg could not even doubt, were the answer lost: it runs no more, or somebody unproven asks, who
-   * could else end the absorption of a neighbour's refreshes. Only a star and a shared contact concern others.
+   * The main registrar has done what a star asks. Were the answer to the star of somebody unproven lost, or to
+   * one of a midreg that runs no more, midreg could not know what is gone.
    */
-  #isUnknowable(branch: string, asked: Asked | undefined, isStar: boolean): boolean {
-    if (this.sent.get(branch)?.isKilled !== false) return true;
-    const isShared = isStar || this.sent.get(branch)?.mode === "aor";
-    return asked !== undefined && isShared && !this.#isProven(asked);
+  #loses(to: string, isUnknowable: boolean): void {
+    const gone = isUnknowable ? this.forgotten : this.uncertain;
+    for (const [uri, branch] of this.setBy) if (this.sent.get(branch)?.to === to) gone.add(uri);
   }
 
-  /** Whether a request comes from a device that is registered. */
-  #isProven({ user, places, callId }: Asked): boolean {
-    if (this.policy.absorb === "open") return true;
+  /** Whether a request comes from a device that is registered, or from midreg itself. */
+  #isProven(asked: Asked | undefined): boolean {
+    if (asked === undefined || this.policy.absorb === "open") return true;
+    const { user, places, callId } = asked;
     return this.bindings(user).some(
       (binding) =>
         places.includes(binding.source.split("<")[1] ?? "") &&
@@ -277,6 +277,10 @@ export class Ledger implements Account {
       marginIsKept(this, binding, tookMs);
     }
   }
+}
+
+function addAll(set: Set<string>, values: readonly string[]): void {
+  for (const value of values) set.add(value);
 }
 
 /** The branch of one Via; empty when there are not so many. */
