@@ -31,7 +31,6 @@ export function contactView(binding: Binding, clock: ViewClock): object {
   const { upstream, params } = binding;
   const flow = parseFlow(binding.source);
   const regId = paramValue(params, "reg-id");
-  const methods = paramValue(params, "methods");
   return {
     ruid: binding.ctid,
     contact: readable(maskSecrets(binding.contact)),
@@ -46,10 +45,12 @@ export function contactView(binding: Binding, clock: ViewClock): object {
     user_agent: readable(binding.userAgent),
     socket: flow?.listener ?? null,
     last_modified: dateOf(binding.updatedAtMs, clock),
-    methods: methods === undefined ? null : readable(unquote(methods)),
+    methods: methodsOf(binding),
     instance: instanceOf(params),
     reg_id: regId === undefined ? null : Number(regId),
     attributes: readable(maskSecrets(params)),
+    mode: binding.mode,
+    attr: readable(binding.attr),
     ...NOT_KEPT,
     upstream: {
       contact: readable(maskSecrets(upstream.contact)),
@@ -74,6 +75,13 @@ const NOT_KEPT = {
   last_keepalive: null,
   ka_roundtrip: null,
 };
+
+/** What the device allows: its Allow header, or else the parameter of its contact; null when it did not say. */
+function methodsOf({ params, methods }: Binding): string | null {
+  if (methods !== "") return readable(methods);
+  const param = paramValue(params, "methods");
+  return param === undefined ? null : readable(unquote(param));
+}
 
 function instanceOf(params: string): string | null {
   const instance = paramValue(params, "+sip.instance");

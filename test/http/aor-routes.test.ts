@@ -56,6 +56,8 @@ describe("showing an address-of-record", () => {
           keepalive: null,
           last_keepalive: null,
           ka_roundtrip: null,
+          mode: "contact",
+          attr: "",
           upstream: {
             call_id: binding?.upstream.callId,
             cseq: 1,

@@ -251,6 +251,7 @@ test("no secret of a phone or of the operator shows up in the log at debug level
     "absorb",
     "reject",
     "forward",
+    "reject",
     "forward",
   ]);
   expect(lines.map(({ aor }) => aor)).toContain('"{\\@sip.test');

@@ -57,11 +57,14 @@ export interface Account {
   /** Contacts that the main registrar has changed by a REGISTER whose phone has had no 200 yet. */
   readonly uncertain: ReadonlySet<string>;
   /**
-   * Contacts that it has changed while midreg could not know: midreg was killed meanwhile, or the answer to
-   * somebody unproven was lost, which casts no doubt. Until the next one that is accepted.
+   * Contacts in doubt when midreg was killed, since doubts are kept in memory, and shared contacts that somebody
+   * unproven has changed, whose silence casts no doubt. Until a 200 to what was forwarded for them.
    */
   readonly unknowable: ReadonlySet<string>;
-  /** Contacts that the main registrar has lost by itself. */
+  /**
+   * Contacts that the main registrar has lost by itself, by the star of somebody unproven, or by what a killed
+   * midreg had sent and what came late. Until it sets them again.
+   */
   readonly forgotten: ReadonlySet<string>;
   /** The REGISTER that last set a contact at the main registrar, by its branch. */
   readonly setBy: ReadonlyMap<string, string>;
