@@ -1,5 +1,7 @@
 import type { Binding } from "../location/binding.ts";
+import type { GruuTarget } from "../location/gruu.ts";
 import type { SipRequest } from "../sip/message.ts";
+import type { Uri } from "../sip/uri.ts";
 
 /** Who sent a request, by its source address. */
 export type Sender = "upstream" | "device" | "stranger";
@@ -22,6 +24,10 @@ export interface ProxyInput {
   readonly ctidOf: (uri: string) => string | undefined;
   /** The binding with a contact identifier, unless it has expired. */
   readonly bindingOf: (ctid: string) => Binding | undefined;
+  /** What a GRUU of midreg's stands for; undefined when the URI is none. */
+  readonly gruuTarget: (uri: Uri) => GruuTarget | undefined;
+  /** The address-of-record that a contact identifier belongs to; undefined when nothing is stored of it. */
+  readonly aorOf: (ctid: string) => string | undefined;
 }
 
 /** Where a request goes next. */
@@ -36,6 +42,8 @@ export type NextHop =
 export type RefusalReason =
   | "stranger"
   | "unknown-contact"
+  | "unknown-gruu"
+  | "gruu-away"
   | "no-dialog"
   | "too-many-hops"
   | "bad-extension"

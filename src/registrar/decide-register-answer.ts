@@ -5,6 +5,7 @@ import type {
   UpstreamRegistration,
 } from "../location/binding.ts";
 import { type AorChange, buildChange } from "../location/change.ts";
+import type { GruuKeys } from "../location/gruu.ts";
 import { validBindings } from "../location/match-contact.ts";
 import { buildResponse, responseHeaders } from "../sip/build-response.ts";
 import { isSameUri } from "../sip/compare-uri.ts";
@@ -19,6 +20,7 @@ import {
   type SipRequest,
   type SipResponse,
 } from "../sip/message.ts";
+import { gruuSourceOf, registrationStart, restartedSiblings, upstreamGruuOf } from "./gruu.ts";
 import { lifetimeWithin } from "./lifetimes.ts";
 import type { RegisterAsk } from "./read-register.ts";
 import { contactLine, pathLine } from "./register-answer.ts";
@@ -40,6 +42,9 @@ export interface RegisterAnswerInput {
   readonly policy: RegisterPolicy;
   /** Tag for answers of midreg's own. */
   readonly toTag: string;
+  readonly ids: GruuKeys;
+  /** host:port of the listener that faces the main registrar. */
+  readonly upstreamSentBy: string;
 }
 
 /** Why a forwarded REGISTER ended as it did. */
@@ -115,9 +120,11 @@ function acceptContacts(input: RegisterAnswerInput, response: SipResponse): Regi
   const undo = registered.filter(({ contact }) => contact.binding === undefined).map(owed(input));
   // A 2xx that does not list a contact has not registered it: the phone must not believe so.
   if (registered.length < wanted.length) return contactMissing(input, undo);
-  const put = registered.map((grant) => acceptedBinding(input, grant, response));
+  const accepting = registered.map((grant) => acceptedBinding(input, grant, response));
   const removed = granted.filter(({ contact }) => contact.asked.lifetimeSec === 0);
   const remove = removed.map(({ contact }) => contact.ctid);
+  const restarted = restartedSiblings(record, accepting, input.nowMs);
+  const put = [...accepting, ...restarted.filter(({ ctid }) => !remove.includes(ctid))];
   // What is still listed after its removal will have to be removed once more.
   const lingering = removed.filter(({ sec }) => sec > 0).map(owed(input));
   const change = buildChange(ask.aor, {
@@ -136,6 +143,8 @@ function acceptContacts(input: RegisterAnswerInput, response: SipResponse): Regi
 interface Grant {
   readonly contact: ForwardedContact;
   readonly sec: number;
+  /** GRUUs it has given the contact (gruu.ts). */
+  readonly gruu: string;
 }
 
 function grantsOf(input: RegisterAnswerInput, response: SipResponse): Grant[] {
@@ -143,24 +152,29 @@ function grantsOf(input: RegisterAnswerInput, response: SipResponse): Grant[] {
   const listed = contactsOf(response);
   return forward.contacts.map((contact) => {
     const isNone = listed === undefined || listed === "*";
-    const sec = isNone ? 0 : grantOf(contact, listed, response, policy);
-    return { contact, sec: sentAtMs + sec * 1000 > nowMs ? sec : 0 };
+    const own = isNone ? undefined : listedOf(contact, listed, policy);
+    const sec = grantOf(own, response, policy);
+    const gruu = upstreamGruuOf(own?.params ?? "");
+    return { contact, sec: sentAtMs + sec * 1000 > nowMs ? sec : 0, gruu };
   });
+}
+
+/** Where the main registrar lists a contact of ours. */
+function listedOf(
+  { ctid, upstreamContact }: ForwardedContact,
+  listed: readonly Contact[],
+  policy: RegisterPolicy,
+): Contact | undefined {
+  const ours = listed.filter(({ uri }) => ctidOf(uri, policy) === ctid);
+  // A contact of an address that midreg no longer has may stand beside the one just registered.
+  return ours.find(({ uri }) => isSameUri(uri, upstreamContact)) ?? ours[0];
 }
 
 /**
  * What the main registrar granted a contact of ours in seconds, 0 when it does not list it: the expires
  * parameter, else the Expires header, else what was asked for.
  */
-function grantOf(
-  { ctid, upstreamContact }: ForwardedContact,
-  listed: readonly Contact[],
-  response: SipResponse,
-  policy: RegisterPolicy,
-): number {
-  const ours = listed.filter(({ uri }) => ctidOf(uri, policy) === ctid);
-  // A contact of an address that midreg no longer has may stand beside the one just registered.
-  const own = ours.find(({ uri }) => isSameUri(uri, upstreamContact)) ?? ours[0];
+function grantOf(own: Contact | undefined, response: SipResponse, policy: RegisterPolicy): number {
   if (own === undefined) return 0;
   const granted =
     own.expires ?? secondsHeader(response, HEADER.expires) ?? policy.outgoingExpiresSec;
@@ -186,6 +200,11 @@ function acceptedBinding(input: RegisterAnswerInput, grant: Grant, response: Sip
     path: ask.path,
     userAgent: forward.userAgent,
     replay: replayOf(response),
+    registeredAtMs: registrationStart(
+      { ctid, params: asked.params },
+      { record: input.record, callId: request.callId, nowMs },
+    ),
+    upstreamGruu: grant.gruu,
     upstream,
   };
 }
@@ -283,7 +302,8 @@ function accepted(
   { change, undo, bindings }: Acceptance,
 ): RegisterAnswer {
   const valid = validBindings({ aor: input.ask.aor, bindings }, input.nowMs);
-  const own = contactLine(valid, input.nowMs) + pathLine(input.ask);
+  const contacts = contactLine(valid, input.nowMs, undefined, gruuSourceOf(input));
+  const own = contacts + pathLine(input.ask);
   const text = restoreResponse(input, response, { kept: KEPT_OF_2XX, own });
   return { reason: "accepted", change, status: response.status, text, undo };
 }

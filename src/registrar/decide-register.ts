@@ -5,6 +5,7 @@ import { buildResponse } from "../sip/build-response.ts";
 import { HEADER } from "../sip/header-name.ts";
 import { secondsHeader } from "../sip/header-values.ts";
 import { hasHeader } from "../sip/message.ts";
+import { gruuSourceOf, registrationStart, restartedSiblings } from "./gruu.ts";
 import { type ForwardReason, type JudgedContact, judgeContact } from "./judge-contact.ts";
 import { userAgentOf } from "./read-register.ts";
 import { contactLine, pathLine } from "./register-answer.ts";
@@ -137,6 +138,7 @@ function absorb(
       else put.push(moved);
     }
   }
+  if (put.length > 0) put.push(...restartedSiblings(input.record, put, input.nowMs));
   const answer = answer200(input, { touch, put }, own);
   if (touch.length + put.length === 0) {
     const reason = judged.length === 0 ? "fetch" : "retransmission";
@@ -171,8 +173,17 @@ function moveBinding(
     source,
     path: ask.path,
     userAgent: userAgentOf(request),
+    registeredAtMs: startOf(input, binding, contact.asked.params),
   };
   return isChanged(moved, binding) ? moved : undefined;
+}
+
+function startOf(
+  { record, request, nowMs }: RegisterInput,
+  { ctid }: Binding,
+  params: string,
+): number {
+  return registrationStart({ ctid, params }, { record, callId: request.callId, nowMs });
 }
 
 function isChanged(a: Binding, b: Binding): boolean {
@@ -200,7 +211,7 @@ function answer200(
   const listed = validBindings(withPut(input.record, put), input.nowMs);
   // Headers of the main registrar's own 200 that phones need again, such as Service-Route.
   const replay = own?.replay ?? "";
-  const contacts = contactLine(listed, input.nowMs, touch);
+  const contacts = contactLine(listed, input.nowMs, touch, gruuSourceOf(input));
   const headers = contacts + pathLine(input.ask) + replay + input.dateLine;
   // RFC 3261 section 8.2.7: a stateless answer has the same tag each time it is given.
   const toTag = own?.ctid ?? statelessTag(input);

@@ -3,10 +3,12 @@ import { isEqualUri } from "../sip/compare-uri.ts";
 import { type Contact, contactsOf } from "../sip/contact.ts";
 import { HEADER } from "../sip/header-name.ts";
 import { addressesOf, secondsHeader, tokensOf } from "../sip/header-values.ts";
+import { instanceOf } from "../sip/instance-id.ts";
 import { hasHeader, headerValue, headerValues, type SipRequest } from "../sip/message.ts";
 import { paramValue, withoutParams } from "../sip/params.ts";
 import { badRequest, type SipError } from "../sip/sip-error.ts";
 import { parseUri, type Uri } from "../sip/uri.ts";
+import { isOwnAor } from "./gruu.ts";
 import { askedLifetime } from "./lifetimes.ts";
 import type { RegisterPolicy } from "./register-policy.ts";
 
@@ -30,6 +32,8 @@ export interface RegisterAsk {
   readonly path: string;
   /** Whether the device understands Path in answers (RFC 3327 section 5.3). */
   readonly supportsPath: boolean;
+  /** Whether it wants GRUUs in answers (RFC 5627 section 5.2), and gets them. */
+  readonly supportsGruu: boolean;
 }
 
 /** Reads a REGISTER (RFC 3261 section 10.3 steps 5 to 7, checks only); an error says what to answer. */
@@ -48,8 +52,42 @@ export function readRegister(request: SipRequest, policy: RegisterPolicy): Regis
   if (isStar && expires !== 0) return badRequest("Contact * without Expires 0");
   const asked = isStar ? NO_CONTACTS : readContacts(contacts, expires, policy);
   if ("status" in asked) return asked;
-  const supportsPath = path !== "" && tokensOf(request, HEADER.supported).includes("path");
-  return { aor, contacts: asked, isStar, path, supportsPath };
+  const looping = findLoop(asked, request.to.uri, policy);
+  if (looping !== undefined) return looping;
+  return { aor, contacts: asked, isStar, path, ...supportOf(request, path, policy) };
+}
+
+function supportOf(
+  request: SipRequest,
+  path: string,
+  { gruu }: RegisterPolicy,
+): Pick<RegisterAsk, "supportsPath" | "supportsGruu"> {
+  const isAsked = (gruu || path !== "") && hasHeader(request, HEADER.supported);
+  if (!isAsked) return NO_SUPPORT;
+  const tags = tokensOf(request, HEADER.supported);
+  return {
+    supportsPath: path !== "" && tags.includes("path"),
+    supportsGruu: gruu && tags.includes("gruu"),
+  };
+}
+
+const NO_SUPPORT = { supportsPath: false, supportsGruu: false };
+
+/** A 403 for a contact that would route back to its own address-of-record (RFC 5627 section 5.1). */
+function findLoop(
+  asked: readonly AskedContact[],
+  aorUri: string,
+  { gruu }: RegisterPolicy,
+): SipError | undefined {
+  if (!gruu) return undefined;
+  for (const { uri, params, lifetimeSec } of asked) {
+    if (lifetimeSec === 0 || params === "" || instanceOf(params) === undefined) continue;
+    const contact = parseUri(uri);
+    if (contact !== undefined && isOwnAor(contact, aorUri)) {
+      return { status: 403, reason: "Contact routes back here" };
+    }
+  }
+  return undefined;
 }
 
 const NO_CONTACTS: readonly AskedContact[] = [];
@@ -102,9 +140,12 @@ function checkContact(contact: Contact, policy: RegisterPolicy): Uri | SipError 
   return Number.isNaN(contact.q) ? badRequest("Malformed q of Contact") : uri;
 }
 
+/** What has a field of its own, and what only a registrar gives (RFC 5627 section 5.1). */
+const NOT_KEPT: ReadonlySet<string> = new Set(["q", "expires", "pub-gruu", "temp-gruu"]);
+
 function keptParams(params: string): string {
   if (params === "") return "";
-  return withoutParams(params, (name) => name === "q" || name === "expires");
+  return withoutParams(params, (name) => NOT_KEPT.has(name));
 }
 
 /** User-Agent values are kept for operators to read, so no more of them than that takes. */

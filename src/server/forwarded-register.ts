@@ -105,7 +105,7 @@ export class ForwardedRegisterRun implements AttemptUser {
   }
 
   #finish(response: SipResponse | undefined): void {
-    const { clock, store, options, inFlight, ids, tallies, outbox } = this.#context;
+    const { clock, store, options, inFlight, ids, tallies, outbox, upstream } = this.#context;
     const nowMs = clock.nowMs();
     inFlight.n -= 1;
     tallies.upstream.observe((nowMs - this.#sentAtMs) / 1000);
@@ -121,6 +121,8 @@ export class ForwardedRegisterRun implements AttemptUser {
       nowMs: Math.floor(nowMs),
       policy: options.registerPolicy,
       toTag: ids.tag(),
+      ids,
+      upstreamSentBy: upstream.sentBy,
     });
     this.#answer = answer;
     if (answer.reason !== "accepted" && answer.reason !== "challenged") {

@@ -1,3 +1,4 @@
+import { type GruuLookup, resolveGruu } from "../location/gruu.ts";
 import { decideRequest } from "../proxy/decide-request.ts";
 import type { ProxyDecision, Sender } from "../proxy/proxy-input.ts";
 import { ctidOf } from "../registrar/rewrite-register.ts";
@@ -78,7 +79,14 @@ function decide(request: SipRequest, arrival: Arrival, context: RequestContext):
       // A binding whose time is up is gone, whether or not it has been swept (spec row T15).
       return binding !== undefined && binding.expiresAtMs > nowMs ? binding : undefined;
     },
+    aorOf: (ctid) => store.lookupCtid(ctid)?.aor,
+    gruuTarget: (uri) => (policy.gruu ? resolveGruu(uri, gruuLookup(context, nowMs)) : undefined),
   });
+}
+
+function gruuLookup({ options, store, ids }: RequestContext, nowMs: number): GruuLookup {
+  const aorPolicy = options.registerPolicy.aor;
+  return { aorPolicy, record: (aor) => store.lookup(aor), keys: ids, nowMs };
 }
 
 function senderOf(arrival: Arrival, source: string, context: RequestContext): Sender {

@@ -26,13 +26,15 @@ export type BindingRow = readonly [
   upstreamRequestUri: string,
   upstreamFrom: string,
   upstreamTo: string,
+  registeredAtMs: number,
+  upstreamGruu: string,
   cseq: number,
   expiresAtMs: number,
   updatedAtMs: number,
 ];
 
 /** How many values of a BindingRow belong to the table `binding`. */
-export const BINDING_COLUMNS = 18;
+export const BINDING_COLUMNS = 20;
 
 /** Columns of `deregistration`. */
 export type OutboxRow = readonly [
@@ -67,7 +69,7 @@ export type Operation =
 
 /** One letter for each value: text, integer, or "?" for an integer that may be null. */
 const SHAPES: Readonly<Record<string, string>> = {
-  put: "itttt?ttttttiittttiii",
+  put: "itttt?ttttttiittttitiii",
   touch: "itiii",
   remove: "it",
   enqueue: "ttiitiitttt",
@@ -190,6 +192,8 @@ function buildBindingRow(id: number, aor: string, binding: Binding): BindingRow 
     upstream.requestUri,
     upstream.from,
     upstream.to,
+    binding.registeredAtMs,
+    binding.upstreamGruu,
     binding.cseq,
     binding.expiresAtMs,
     binding.updatedAtMs,

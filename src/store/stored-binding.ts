@@ -20,6 +20,8 @@ export class StoredBinding implements Binding {
   readonly path: string;
   readonly userAgent: string;
   readonly replay: string;
+  readonly registeredAtMs: number;
+  readonly upstreamGruu: string;
   readonly upstream: UpstreamRegistration;
   readonly #aor: string;
   readonly #rowId: number;
@@ -31,13 +33,15 @@ export class StoredBinding implements Binding {
     this.params = interner.intern(row[4]);
     this.q = row[5] ?? undefined;
     this.callId = row[6];
-    this.cseq = row[18];
-    this.expiresAtMs = row[19];
-    this.updatedAtMs = row[20];
+    this.cseq = row[20];
+    this.expiresAtMs = row[21];
+    this.updatedAtMs = row[22];
     this.source = row[7];
     this.path = interner.intern(row[8]);
     this.userAgent = interner.intern(row[9]);
     this.replay = interner.intern(row[10]);
+    this.registeredAtMs = row[18];
+    this.upstreamGruu = row[19];
     this.upstream = {
       callId: row[11],
       cseq: row[12],

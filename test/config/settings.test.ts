@@ -39,6 +39,7 @@ describe("with nothing but an upstream, every setting has its default", () => {
         cseqDelaySec: 20,
         extraContactParams: "",
         upstreamContactParams: ["q", "methods"],
+        gruu: true,
         upstreamMarginSec: 2,
         absorb: "proven",
       },

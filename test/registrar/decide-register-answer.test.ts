@@ -63,6 +63,8 @@ describe("a 2xx that lists the contact (spec section 2.1)", () => {
           userAgent: "Phone",
           // T20: kept for absorbed answers.
           replay: "Service-Route: <sip:main.test;lr>\r\nP-Associated-URI: <sip:alice@sip.test>\r\n",
+          registeredAtMs: NOW_MS,
+          upstreamGruu: "",
           upstream: {
             callId: "upstream-0001-call-id",
             cseq: 1,

@@ -71,6 +71,8 @@ export function buildBinding({ upstream, ...parts }: BindingParts = {}): Binding
     path: "",
     userAgent: "",
     replay: "",
+    registeredAtMs: NOW_MS - 30_000,
+    upstreamGruu: "",
     upstream: {
       callId: "upstream-call-id",
       cseq: 7,

@@ -32,6 +32,7 @@ describe("a REGISTER is read", () => {
       isStar: false,
       path: "",
       supportsPath: false,
+      supportsGruu: false,
     });
   });
 

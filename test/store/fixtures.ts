@@ -26,6 +26,8 @@ export function buildBinding(ctid: string, parts: Partial<Binding> = {}): Bindin
     path: "",
     userAgent: "Phone 1.0",
     replay: "",
+    registeredAtMs: 1_700_000_000_000,
+    upstreamGruu: "",
     upstream: {
       callId: `up-${ctid}`,
       cseq: 7,
