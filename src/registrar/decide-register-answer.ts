@@ -21,6 +21,7 @@ import {
   type SipResponse,
 } from "../sip/message.ts";
 import { gruuSourceOf, registrationStart, restartedSiblings, upstreamGruuOf } from "./gruu.ts";
+import { tooBriefFor } from "./interval-too-brief.ts";
 import { lifetimeWithin } from "./lifetimes.ts";
 import type { RegisterAsk } from "./read-register.ts";
 import { contactLine, pathLine } from "./register-answer.ts";
@@ -74,6 +75,10 @@ export function decideRegisterAnswer(input: RegisterAnswerInput): RegisterAnswer
   if (response === undefined) {
     // RFC 4320 section 4.2 forbids a 408 here; midreg's own limit ends before the phone's timer F.
     return ownError(input, "timeout", 504, "Main registrar did not answer");
+  }
+  if (tooBriefFor(input.forward, response, input.policy.outgoingExpiresSec) !== undefined) {
+    // The phone has not asked for this lifetime and cannot change it (spec row T24).
+    return ownError(input, "refused", 500, "Main registrar wants longer lifetimes");
   }
   if (response.status < 200 || response.status > 299) return passThrough(input, response);
   if (input.ask.isStar) return acceptStar(input, response);

@@ -4,7 +4,9 @@ import {
   decideRegisterAnswer,
   type RegisterAnswer,
 } from "../registrar/decide-register-answer.ts";
+import { type LongerRegister, registerLonger } from "../registrar/interval-too-brief.ts";
 import type { RegisterAsk } from "../registrar/read-register.ts";
+import type { RegisterPolicy } from "../registrar/register-policy.ts";
 import type { ForwardedRegister } from "../registrar/rewrite-register.ts";
 import { castsDoubt, type IdentityEvent, identityAfter } from "../registrar/upstream-identity.ts";
 import type { SipRequest, SipResponse } from "../sip/message.ts";
@@ -51,24 +53,32 @@ const EVENT: Readonly<Record<AnswerReason, IdentityEvent>> = {
 export class ForwardedRegisterRun implements AttemptUser {
   readonly #run: ForwardedRun;
   readonly #context: RegisterContext;
+  #forward: ForwardedRegister;
+  /** As it was when the request was decided. */
+  #policy: RegisterPolicy;
+  #isRetried = false;
   #sentAtMs = 0;
   #answer: RegisterAnswer | undefined;
 
   constructor(run: ForwardedRun, context: RegisterContext) {
     this.#run = run;
     this.#context = context;
+    this.#forward = run.forward;
+    this.#policy = context.policy.current;
   }
 
   start(): void {
-    const { clock, inFlight, upstream } = this.#context;
-    inFlight.n += 1;
-    this.#sentAtMs = clock.nowMs();
-    upstream.send(this.#run.forward.text, "REGISTER", this, true);
+    this.#context.inFlight.n += 1;
+    this.#send();
   }
 
   onResponse(response: SipResponse): void {
     if (response.status < 200) return;
-    this.#finish(response);
+    const longer = registerLonger(this.#forward, response, this.#policy.outgoingExpiresSec);
+    if (longer === undefined) return this.#finish(response);
+    this.#learn(longer.outgoingExpiresSec);
+    // Once: a main registrar that raises its demand each time must not be asked for ever.
+    return this.#isRetried ? this.#finish(response) : this.#retry(longer);
   }
 
   onFailure(failure: AttemptFailure): void {
@@ -79,7 +89,7 @@ export class ForwardedRegisterRun implements AttemptUser {
   /** The change is durable: the phone may be told. */
   committed(): void {
     const { outbox, sweep, identities } = this.#context;
-    const { identity, affected } = this.#run.forward;
+    const { identity, affected } = this.#forward;
     const change = this.#answer?.change;
     // The store knows everything now, but for numbers that other contacts have used by themselves.
     identities.delete(identity.key);
@@ -104,22 +114,41 @@ export class ForwardedRegisterRun implements AttemptUser {
     this.#leave();
   }
 
+  #send(): void {
+    this.#sentAtMs = this.#context.clock.nowMs();
+    this.#context.upstream.send(this.#forward.text, "REGISTER", this, true);
+  }
+
+  /** The next REGISTERs ask for that much at once. */
+  #learn(outgoingExpiresSec: number): void {
+    const { policy, log } = this.#context;
+    if (!policy.raise(outgoingExpiresSec)) return;
+    log.warn({ outgoingExpiresSec }, "main registrar wants longer lifetimes than outgoing_expires");
+  }
+
+  #retry({ forward, outgoingExpiresSec }: LongerRegister): void {
+    this.#isRetried = true;
+    this.#forward = forward;
+    this.#policy = { ...this.#policy, outgoingExpiresSec };
+    this.#send();
+  }
+
   #finish(response: SipResponse | undefined): void {
-    const { clock, store, options, inFlight, ids, tallies, outbox, upstream } = this.#context;
+    const { clock, store, inFlight, ids, tallies, outbox, upstream } = this.#context;
     const nowMs = clock.nowMs();
     inFlight.n -= 1;
     tallies.upstream.observe((nowMs - this.#sentAtMs) / 1000);
-    const { request, ask, forward, record, arrival } = this.#run;
+    const { request, ask, record, arrival } = this.#run;
     const answer = decideRegisterAnswer({
       request,
       ask,
-      forward,
+      forward: this.#forward,
       record,
       response,
       source: flowOf(arrival),
       sentAtMs: Math.floor(this.#sentAtMs),
       nowMs: Math.floor(nowMs),
-      policy: options.registerPolicy,
+      policy: this.#policy,
       toTag: ids.tag(),
       ids,
       upstreamSentBy: upstream.sentBy,
@@ -137,7 +166,7 @@ export class ForwardedRegisterRun implements AttemptUser {
   /** The next REGISTER of this registration goes on from here, since the store does not know. */
   #keepIdentity(event: IdentityEvent): void {
     const { identities, ids } = this.#context;
-    const { identity, affected, isProven } = this.#run.forward;
+    const { identity, affected, isProven } = this.#forward;
     identities.set(identityAfter(identity, event, ids.callId()));
     if (!castsDoubt(event, isProven)) return;
     for (const ctid of affected) identities.doubt(ctid);

@@ -118,14 +118,14 @@ class RegisterRun implements AorTask {
   }
 
   #decide(record: AorRecord | undefined, nowMs: number): RegisterDecision {
-    const { options, ids, upstream, identities, isOwnHost } = this.#context;
+    const { policy, ids, upstream, identities, isOwnHost } = this.#context;
     return decideRegister({
       request: this.request,
       ask: this.ask,
       record,
       source: flowOf(this.arrival),
       nowMs,
-      policy: options.registerPolicy,
+      policy: policy.current,
       ids,
       upstreamSentBy: upstream.sentBy,
       identities: identities.read,

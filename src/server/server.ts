@@ -12,6 +12,7 @@ import { MessageTallies } from "./message-tallies.ts";
 import { onRegister } from "./on-register.ts";
 import { onAck, onCancel, onRequest, type RequestContext } from "./on-request.ts";
 import { Outbox } from "./outbox.ts";
+import { OutgoingPolicy } from "./outgoing-policy.ts";
 import { PendingIdentities } from "./pending-identities.ts";
 import type { RegisterContext } from "./register-context.ts";
 import { RegisterMetrics } from "./register-metrics.ts";
@@ -187,13 +188,14 @@ function buildContext(
   const owing = { store, queue, upstream, timers, log, metrics, ids, nowMs, userAgent };
   const outbox = new Outbox(owing);
   const identities = new PendingIdentities();
-  const { outgoingExpiresSec } = options.registerPolicy;
-  const sweep = new Sweep({ ...owing, outbox, identities, outgoingExpiresSec });
+  const policy = new OutgoingPolicy(options.registerPolicy);
+  const sweep = new Sweep({ ...owing, outbox, identities, policy });
   const inFlight = { n: 0 };
   watchGauges(modules, inFlight);
   return {
     ...modules,
     options,
+    policy,
     transactions,
     timers,
     queue,

@@ -5,6 +5,7 @@ import { decideExpiry, nextExpiryMs } from "../registrar/decide-expiry.ts";
 import type { AorQueue, AorTask } from "./aor-queue.ts";
 import { MAX_EXPIRIES_PER_TICK, SWEEP_TICK_MS } from "./limits.ts";
 import type { Outbox } from "./outbox.ts";
+import type { OutgoingPolicy } from "./outgoing-policy.ts";
 import type { PendingIdentities } from "./pending-identities.ts";
 import type { TimerOwner, TimerQueue } from "./timer-queue.ts";
 
@@ -17,7 +18,7 @@ export interface SweepModules {
   readonly log: Log;
   readonly metrics: Metrics;
   readonly nowMs: () => number;
-  readonly outgoingExpiresSec: number;
+  readonly policy: OutgoingPolicy;
 }
 
 /**
@@ -96,12 +97,12 @@ export class Sweep implements TimerOwner {
   }
 
   #decide(record: AorRecord): AorChange | undefined {
-    const { nowMs, identities, outgoingExpiresSec } = this.#modules;
+    const { nowMs, identities, policy } = this.#modules;
     return decideExpiry(record, {
       nowMs: Math.floor(nowMs()),
       identities: identities.read,
       isDoubted: identities.isDoubted,
-      outgoingExpiresSec,
+      outgoingExpiresSec: policy.current.outgoingExpiresSec,
     });
   }
 
