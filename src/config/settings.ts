@@ -166,7 +166,11 @@ const midRegistrar = z
   )
   .superRefine(({ gruu, disable_gruu: isDisabled }, context) => {
     if (gruu === undefined || gruu !== isDisabled) return;
-    context.addIssue({ code: "custom", message: "contradicts gruu", path: ["disable_gruu"] });
+    context.addIssue({
+      code: "custom",
+      message: "must be the opposite of gruu",
+      path: ["disable_gruu"],
+    });
   });
 
 /** Whether a complaint leaves the two settings above without a parsed value; others do not matter to them. */

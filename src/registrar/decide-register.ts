@@ -3,7 +3,7 @@ import { type AorChange, buildChange, type Touch } from "../location/change.ts";
 import { validBindings } from "../location/match-contact.ts";
 import { buildResponse } from "../sip/build-response.ts";
 import { HEADER } from "../sip/header-name.ts";
-import { secondsHeader } from "../sip/header-values.ts";
+import { secondsHeader, tokensOf } from "../sip/header-values.ts";
 import { hasHeader } from "../sip/message.ts";
 import { gruuSourceOf, registrationStart, restartedSiblings } from "./gruu.ts";
 import { type ForwardReason, type JudgedContact, judgeContact } from "./judge-contact.ts";
@@ -40,18 +40,24 @@ export type RegisterDecision =
  * is decided, so that one request is one change (RFC 3261 section 10.3, last paragraph).
  */
 export function decideRegister(input: RegisterInput): RegisterDecision {
-  const { request, ask } = input;
-  if (ask.isStar) return decideStar(input);
+  if (input.ask.isStar) return decideStar(input);
   const judged = judgeAll(input);
   if (judged.some(({ verdict }) => verdict === "old-cseq")) return rejectOldCSeq(input);
   if (isOverLimit(input, judged)) {
     return reject(input, "too-many-contacts", 503, "Too many contacts");
   }
-  if (hasHeader(request, HEADER.require)) return forward(input, "require", judged);
+  if (requiresMore(input)) return forward(input, "require", judged);
   if (judged.length === 0) return decideFetch(input);
   const reason = forwardReason(judged);
   if (reason !== undefined) return forward(input, reason, judged);
   return absorb(input, judged, judged[0]?.binding);
+}
+
+/** Whether the device requires something that is not midreg's own to give. */
+function requiresMore({ request, policy }: RegisterInput): boolean {
+  if (!hasHeader(request, HEADER.require)) return false;
+  const tags = tokensOf(request, HEADER.require);
+  return !policy.gruu || tags.length === 0 || tags.some((tag) => tag !== "gruu");
 }
 
 function judgeAll(input: RegisterInput): readonly JudgedContact[] {

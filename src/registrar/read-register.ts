@@ -50,10 +50,8 @@ export function readRegister(request: SipRequest, policy: RegisterPolicy): Regis
   const isStar = contacts === "*";
   // RFC 3261 section 10.2.2: "*" is only for removal, and only with Expires: 0.
   if (isStar && expires !== 0) return badRequest("Contact * without Expires 0");
-  const asked = isStar ? NO_CONTACTS : readContacts(contacts, expires, policy);
+  const asked = isStar ? NO_CONTACTS : readContacts(contacts, expires, policy, request.to.uri);
   if ("status" in asked) return asked;
-  const looping = findLoop(asked, request.to.uri, policy);
-  if (looping !== undefined) return looping;
   return { aor, contacts: asked, isStar, path, ...supportOf(request, path, policy) };
 }
 
@@ -64,6 +62,9 @@ function supportOf(
 ): Pick<RegisterAsk, "supportsPath" | "supportsGruu"> {
   const isAsked = (gruu || path !== "") && hasHeader(request, HEADER.supported);
   if (!isAsked) return NO_SUPPORT;
+  // Most phones say what they support and few want GRUUs, so the list is taken apart only where it counts.
+  const isWanted = headerValues(request, HEADER.supported).some((value) => GRUU.test(value));
+  if (path === "" && !isWanted) return NO_SUPPORT;
   const tags = tokensOf(request, HEADER.supported);
   return {
     supportsPath: path !== "" && tags.includes("path"),
@@ -71,24 +72,8 @@ function supportOf(
   };
 }
 
+const GRUU = /gruu/iu;
 const NO_SUPPORT = { supportsPath: false, supportsGruu: false };
-
-/** A 403 for a contact that would route back to its own address-of-record (RFC 5627 section 5.1). */
-function findLoop(
-  asked: readonly AskedContact[],
-  aorUri: string,
-  { gruu }: RegisterPolicy,
-): SipError | undefined {
-  if (!gruu) return undefined;
-  for (const { uri, params, lifetimeSec } of asked) {
-    if (lifetimeSec === 0 || params === "" || instanceOf(params) === undefined) continue;
-    const contact = parseUri(uri);
-    if (contact !== undefined && isOwnAor(contact, aorUri)) {
-      return { status: 403, reason: "Contact routes back here" };
-    }
-  }
-  return undefined;
-}
 
 const NO_CONTACTS: readonly AskedContact[] = [];
 
@@ -96,6 +81,7 @@ function readContacts(
   contacts: readonly Contact[],
   expires: number | undefined,
   policy: RegisterPolicy,
+  aorUri: string,
 ): readonly AskedContact[] | SipError {
   const asked: AskedContact[] = [];
   const uris: Uri[] = [];
@@ -105,6 +91,8 @@ function readContacts(
   for (const contact of contacts) {
     const uri = checkContact(contact, policy);
     if ("status" in uri) return uri;
+    const lifetimeSec = askedLifetime(contact.expires, expires, policy);
+    if (lifetimeSec > 0 && policy.gruu && isLoop(contact, uri, aorUri)) return LOOP;
     // A contact that stands twice is one binding, and its last word counts.
     const twin = uris.findIndex((other) => isEqualUri(other, uri));
     const at = twin === -1 ? uris.length : twin;
@@ -113,11 +101,18 @@ function readContacts(
       uri: contact.uri,
       params: keptParams(contact.params),
       q: contact.q ?? policy.defaultQ,
-      lifetimeSec: askedLifetime(contact.expires, expires, policy),
+      lifetimeSec,
     };
   }
   return asked;
 }
+
+/** RFC 5627 section 5.1: a contact with an instance must not lead back to its own address-of-record. */
+function isLoop({ params }: Contact, uri: Uri, aorUri: string): boolean {
+  return params !== "" && isOwnAor(uri, aorUri) && instanceOf(params) !== undefined;
+}
+
+const LOOP: SipError = { status: 403, reason: "Contact leads back here" };
 
 /**
  * URI parameters that the contacts of one REGISTER may have together: contacts are compared with each other
@@ -135,7 +130,9 @@ function checkContact(contact: Contact, policy: RegisterPolicy): Uri | SipError 
   if (contact.params.length > policy.maxContactLength) return badRequest("Contact too long");
   const uri = parseUri(contact.uri);
   if (uri === undefined || (uri.scheme !== "sip" && uri.scheme !== "sips")) {
-    return badRequest("Unusable Contact URI");
+    // RFC 5627 section 5.1 has its own status for contacts with an instance.
+    const reason = "Unusable Contact URI";
+    return instanceOf(contact.params) === undefined ? badRequest(reason) : { status: 403, reason };
   }
   return Number.isNaN(contact.q) ? badRequest("Malformed q of Contact") : uri;
 }
