@@ -7,14 +7,15 @@ const PURE = {
   location: ["sip"],
   transaction: ["sip"],
   auth: ["sip"],
+  pattern: [],
   effect: ["sip", "location"],
-  registrar: ["sip", "location", "effect"],
+  registrar: ["sip", "location", "pattern", "effect"],
   proxy: ["sip", "location", "effect"],
   push: ["sip", "location", "effect"],
 };
 const SHELL = {
   ports: ["sip", "location"],
-  config: [],
+  config: ["pattern"],
   server: [...Object.keys(PURE), "ports"],
   transport: ["sip", "ports"],
   store: ["sip", "location", "ports"],

@@ -4,6 +4,7 @@
  */
 import type { AorRecord, Binding, DeRegistration } from "./location/binding.ts";
 import type { AorChange } from "./location/change.ts";
+import type { Decision } from "./location/decision.ts";
 
 /** The only source of time. */
 export interface Clock {
@@ -139,7 +140,9 @@ export type CounterName =
   | "registers_total"
   | "proxied_requests_total"
   | "usrloc_expired_total"
-  | "deregistrations_total";
+  | "deregistrations_total"
+  | "auth_failures_total"
+  | "resync_registers_total";
 
 export type TimingName =
   | "register_duration_seconds"
@@ -154,6 +157,7 @@ export type GaugeName =
   | "upstream_registrations"
   | "deregistrations_pending"
   | "registers_in_flight"
+  | "resync_remaining"
   | "storage_up"
   | "udp_receive_buffer_bytes";
 
@@ -172,4 +176,84 @@ export interface Log {
   info(fields: object, text: string): void;
   warn(fields: object, text: string): void;
   error(fields: object, text: string): void;
+}
+
+/** A contact that an operator adds by hand. */
+export interface ManualContact {
+  /** Contact URI without angle brackets. */
+  readonly uri: string;
+  /** Lifetime in seconds, at least 1; clamped like a phone's. */
+  readonly expiresSec: number;
+  /** Preference in thousandths, 0 to 1000. */
+  readonly q: number | undefined;
+}
+
+/** How an operator's change of the location data ended. */
+export type AdminOutcome =
+  /** Committed; the ctids of the bindings that were added or removed. */
+  | { readonly kind: "done"; readonly ctids: readonly string[] }
+  | { readonly kind: "not-found" }
+  /** What was asked for makes no sense, or a limit forbids it. */
+  | { readonly kind: "invalid"; readonly detail: string }
+  /** The main registrar has refused, or has not answered (status 504); nothing was changed. */
+  | { readonly kind: "refused"; readonly status: number; readonly detail: string }
+  /** Too much is under way, the process is stopping, or the store cannot be written. */
+  | { readonly kind: "busy"; readonly detail: string };
+
+/** Which registrations are made anew upstream, and how fast. */
+export interface ResyncScope {
+  readonly aor: string | undefined;
+  /** Only what went there: a SIP URI, HOST or HOST:PORT. */
+  readonly upstream: string | undefined;
+  /** REGISTERs a second; undefined for the configured rate. */
+  readonly rate: number | undefined;
+}
+
+export interface ResyncProgress {
+  readonly state: "idle" | "running" | "finished" | "stopped";
+  readonly scope: ResyncScope;
+  readonly rate: number;
+  /** Bindings there were when it began, and those that have been looked at. */
+  readonly total: number;
+  readonly seen: number;
+  /** Bindings that were out of scope, have expired or gone, or share a registration with another one. */
+  readonly skipped: number;
+  /** REGISTERs that wait for their turn or for an answer. */
+  readonly inFlight: number;
+  /** REGISTERs that have ended, by how. */
+  readonly results: Readonly<Record<ResyncResult, number>>;
+  readonly startedAtMs: number | undefined;
+  readonly endedAtMs: number | undefined;
+}
+
+export type ResyncResult =
+  | "accepted"
+  | "challenged"
+  | "refused"
+  | "failed"
+  | "timeout"
+  | "contact-missing"
+  /** The main registrar has accepted what could not be stored. */
+  | "store"
+  /** The address-of-record had too much under way already. */
+  | "busy";
+
+/** What operators can ask of a running server. Addresses-of-record are canonical unless it says otherwise. */
+export interface LocationAdmin {
+  /** The canonical form of an address-of-record as a person writes it; undefined when it is none. */
+  canonical(written: string): string | undefined;
+  /** The recent decisions about an address-of-record, the latest first. */
+  decisions(aor: string): readonly Decision[];
+  /**
+   * Removes a binding by its ctid or contact URI, or all of an address-of-record, here and upstream. `done` is
+   * called once, after the commit.
+   */
+  remove(aor: string, contact: string | undefined, done: (outcome: AdminOutcome) => void): void;
+  /** Registers a contact upstream and binds it here if that is accepted. `done` is called once. */
+  add(aor: string, contact: ManualContact, done: (outcome: AdminOutcome) => void): void;
+  /** Begins to register anew upstream, unless that is going on already. */
+  startResync(scope: ResyncScope): "started" | "running" | "not-found" | "invalid" | "busy";
+  /** Sends no further REGISTER; those under way end. */
+  stopResync(): void;
+  resync(): ResyncProgress;
 }

@@ -7,7 +7,7 @@ import { cruise } from "dependency-cruiser";
 import { expect, test } from "vitest";
 import { COUNTERS, GAUGES, TIMINGS } from "../src/metrics/catalogue.ts";
 
-const PURE = /^src\/(sip|location|transaction|auth|registrar|proxy|push)\//;
+const PURE = /^src\/(sip|location|transaction|auth|pattern|registrar|proxy|push)\//;
 
 const sources = readdirSync("src", { recursive: true, encoding: "utf8" })
   .filter((path) => path.endsWith(".ts"))

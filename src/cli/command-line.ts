@@ -1,5 +1,7 @@
 import { Command as Commander, CommanderError, Option } from "commander";
 import type { FlagName, Flags } from "../config/flag-source.ts";
+import { addCredentialCommands, type CredentialCommand } from "./credential-arguments.ts";
+import { addOperatorCommands, type OperatorCommand } from "./operator-commands.ts";
 
 /** What the command line asks for. Texts end with a line end. */
 export type Command =
@@ -8,6 +10,16 @@ export type Command =
       readonly configFile: string | undefined;
       readonly flags: Flags;
     }
+  | CredentialCommand
+  | {
+      readonly kind: "explain";
+      readonly configFile: string | undefined;
+      readonly flags: Flags;
+      readonly registerFile: string;
+      readonly source: string | undefined;
+      readonly listener: string | undefined;
+    }
+  | OperatorCommand
   | { readonly kind: "version" }
   | { readonly kind: "help"; readonly text: string }
   | { readonly kind: "usage-error"; readonly text: string; readonly exitCode: 2 };
@@ -22,9 +34,16 @@ const FLAGS: Readonly<Record<FlagName, readonly [value: string, help: string]>> 
   data: ["DIR", "directory of the database"],
   mode: ["MODE", "what is throttled: contact"],
   "outgoing-expires": ["SECONDS", "lifetime asked of the main registrar"],
-  absorb: ["RULE", "which refreshes are answered locally: proven or open"],
+  absorb: ["RULE", "which refreshes are answered locally: proven, digest or open"],
   "log-level": ["LEVEL", "debug, info, warn, error or silent"],
 };
+
+/** Flags of explain alone. */
+const EXPLAIN_FLAGS = {
+  register: ["FILE", "a REGISTER as text, as it is sent or captured"],
+  source: ["IP:PORT", "where it comes from; otherwise what its Via says"],
+  listener: ["udp:IP:PORT", "listener it comes to; otherwise the first one"],
+} as const;
 
 const HELP_WIDTH = 100;
 
@@ -72,8 +91,15 @@ function buildProgram(take: (command: Command) => void, write: (text: string) =>
       getOutHelpWidth: () => HELP_WIDTH,
       getErrHelpWidth: () => HELP_WIDTH,
     });
-  addSettingCommand(program, "run", "serve until told to stop (the default)", take);
-  addSettingCommand(program, "check", "check the configuration and stop", take);
+  addSettingCommand(program, "run", "serve until told to stop (the default)", ({ given }) =>
+    take({ kind: "run", ...given }),
+  );
+  addSettingCommand(program, "check", "check the configuration and stop", ({ given }) =>
+    take({ kind: "check", ...given }),
+  );
+  addExplainCommand(program, take);
+  addCredentialCommands(program, take);
+  addOperatorCommands(program, take);
   program
     .command("version")
     .description("print the version")
@@ -81,13 +107,20 @@ function buildProgram(take: (command: Command) => void, write: (text: string) =>
   return program.addHelpText("after", flagHelp);
 }
 
+/** What a command with settings was given. */
+interface Taken {
+  readonly given: { readonly configFile: string | undefined; readonly flags: Flags };
+  /** Values of all its options by attribute name. */
+  readonly values: Readonly<Record<string, unknown>>;
+}
+
 function addSettingCommand(
   program: Commander,
-  kind: "run" | "check",
+  commandName: string,
   description: string,
-  take: (command: Command) => void,
-): void {
-  const command = program.command(kind).description(description);
+  take: (taken: Taken) => void,
+): Commander {
+  const command = program.command(commandName).description(description);
   command.option("--config <FILE>", "configuration file (YAML); flags win over it");
   const options = Object.entries(FLAGS).map(([name, [value, help]]) => {
     const option = new Option(`--${name} <${value}>`, help);
@@ -101,8 +134,25 @@ function addSettingCommand(
     });
     const file = values["config"];
     const configFile = typeof file === "string" ? file : undefined;
-    take({ kind, configFile, flags: Object.fromEntries<FlagValue>(given) });
+    take({ given: { configFile, flags: Object.fromEntries<FlagValue>(given) }, values });
   });
+  return command;
+}
+
+function addExplainCommand(program: Commander, take: (command: Command) => void): void {
+  const description = "say which rule a REGISTER hits, and why";
+  const command = addSettingCommand(program, "explain", description, ({ given, values }) => {
+    const text = (name: string): string | undefined => {
+      const value = values[name];
+      return typeof value === "string" ? value : undefined;
+    };
+    const [source, listener] = [text("source"), text("listener")];
+    take({ kind: "explain", ...given, registerFile: text("register") ?? "", source, listener });
+  });
+  for (const [name, [value, help]] of Object.entries(EXPLAIN_FLAGS)) {
+    const option = new Option(`--${name} <${value}>`, help);
+    command.addOption(name === "register" ? option.makeOptionMandatory() : option);
+  }
 }
 
 function append(value: string, before: readonly string[] = []): readonly string[] {
@@ -114,10 +164,21 @@ function isFlagValue(value: unknown): value is FlagValue {
 }
 
 function flagHelp(): string {
-  const lines = Object.entries({ config: ["FILE", "configuration file (YAML)"], ...FLAGS }).map(
-    ([name, [value, help]]) => `  ${`--${name} ${value}`.padEnd(28)}${help}`,
+  const settings = { config: ["FILE", "configuration file (YAML)"], ...FLAGS };
+  return [
+    "",
+    "Flags of run, check and explain:",
+    ...flagLines(settings),
+    "",
+    "Flags of explain:",
+    ...flagLines(EXPLAIN_FLAGS),
+  ].join("\n");
+}
+
+function flagLines(flags: Readonly<Record<string, readonly string[]>>): string[] {
+  return Object.entries(flags).map(
+    ([name, [value = "", help = ""]]) => `  ${`--${name} ${value}`.padEnd(28)}${help}`,
   );
-  return ["", "Flags of run and check:", ...lines].join("\n");
 }
 
 function usageError(error: CommanderError): Command {

@@ -1,6 +1,12 @@
 import { existsSync, mkdirSync, statSync } from "node:fs";
 import { dirname } from "node:path";
+import { fileURLToPath } from "node:url";
 import { StartError } from "./start-error.ts";
+
+/** The database in the data directory. */
+export const DATABASE_FILE = "midreg.db";
+/** The SQL that brings it to the newest schema. */
+export const MIGRATIONS_DIR = fileURLToPath(new URL("../../migrations", import.meta.url));
 
 /** Registrations are nobody else's business. */
 const DIRECTORY_MODE = 0o700;

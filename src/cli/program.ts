@@ -1,8 +1,16 @@
 import { readFileSync } from "node:fs";
 import { ConfigError } from "../config/config-error.ts";
+import { readingFailure } from "../config/expand.ts";
 import { type LoadedSettings, loadSettings } from "../config/load-settings.ts";
+import { adminPlace } from "./admin-place.ts";
 import { type Command, parseCommandLine } from "./command-line.ts";
+import type { CredentialCommand } from "./credential-arguments.ts";
+import { runCredentialCommand } from "./credential-command.ts";
+import { ExplainError, explainRegister } from "./explain-register.ts";
 import { createLogger } from "./logger.ts";
+import { operate } from "./operate.ts";
+import type { OperatorCommand } from "./operator-commands.ts";
+import { OperatorError } from "./operator-error.ts";
 import { serve } from "./serve.ts";
 
 /** What the program uses of the process it runs in. */
@@ -11,11 +19,21 @@ export interface Surroundings {
   readonly env: Readonly<Record<string, string | undefined>>;
   readonly out: (text: string) => void;
   readonly err: (text: string) => void;
+  /** All of standard input, read when it is asked for. */
+  readonly readInput: () => string;
   /** Calls back once, at the next signal that asks the process to stop. */
   readonly onceStopped: (stop: (signal: string) => void) => void;
 }
 
-const EXIT = { ok: 0, failed: 1, usage: 2, config: 3 } as const;
+/** In the README: 4 is an address-of-record or contact that is not there. */
+const EXIT = { ok: 0, failed: 1, usage: 2, config: 3, notFound: 4 } as const;
+
+const EXIT_OF: Readonly<Record<OperatorError["code"], number>> = {
+  UNREACHABLE: EXIT.failed,
+  REFUSED: EXIT.failed,
+  NOT_FOUND: EXIT.notFound,
+  USAGE: EXIT.usage,
+};
 
 /** Runs midreg as its command line asks; resolves to the exit code once all is over. */
 export async function runProgram(surroundings: Surroundings): Promise<number> {
@@ -32,14 +50,20 @@ export async function runProgram(surroundings: Surroundings): Promise<number> {
       return EXIT.usage;
     case "check":
       return check(command, surroundings);
+    case "credential":
+      return changeCredentials(command, surroundings);
+    case "explain":
+      return explain(command, surroundings);
     case "run":
       return run(command, surroundings);
+    case "operate":
+      return runOperation(command, surroundings);
     default:
       return command satisfies never;
   }
 }
 
-type SettingsCommand = Extract<Command, { configFile: string | undefined }>;
+type SettingsCommand = Extract<Command, { kind: "run" | "check" }>;
 
 function check(command: SettingsCommand, surroundings: Surroundings): number {
   const loaded = load(command, surroundings);
@@ -47,6 +71,52 @@ function check(command: SettingsCommand, surroundings: Surroundings): number {
   for (const warning of loaded.warnings) surroundings.err(`midreg: warning: ${warning}\n`);
   surroundings.out("midreg: the configuration is good\n");
   return EXIT.ok;
+}
+
+function explain(
+  command: Extract<Command, { kind: "explain" }>,
+  surroundings: Surroundings,
+): number {
+  const loaded = load(command, surroundings);
+  if (loaded === undefined) return EXIT.config;
+  const { registerFile, source, listener } = command;
+  try {
+    const text = readRegisterFile(registerFile);
+    surroundings.out(explainRegister(loaded.settings, { text, source, listener }));
+    return EXIT.ok;
+  } catch (error) {
+    if (!(error instanceof ExplainError)) throw error;
+    surroundings.err(`midreg: ${registerFile}: ${error.message}\n`);
+    return EXIT.failed;
+  }
+}
+
+/** A message is bytes, and latin1 keeps them all. */
+function readRegisterFile(path: string): string {
+  try {
+    return readFileSync(path, "latin1");
+  } catch (error) {
+    throw new ExplainError(readingFailure(error));
+  }
+}
+
+async function runOperation(
+  command: OperatorCommand,
+  { env, out, err }: Surroundings,
+): Promise<number> {
+  try {
+    const place = adminPlace(command, { env, readFile: readText });
+    const isDone = await operate(command.operation, place, { out, err, isJson: command.isJson });
+    return isDone ? EXIT.ok : EXIT.failed;
+  } catch (error) {
+    if (error instanceof ConfigError) {
+      for (const problem of error.problems) err(`midreg: ${problem}\n`);
+      return EXIT.config;
+    }
+    if (!(error instanceof OperatorError)) throw error;
+    err(`midreg: ${error.message}\n`);
+    return EXIT_OF[error.code];
+  }
 }
 
 async function run(command: SettingsCommand, surroundings: Surroundings): Promise<number> {
@@ -72,15 +142,31 @@ async function run(command: SettingsCommand, surroundings: Surroundings): Promis
   }
 }
 
+function changeCredentials(command: CredentialCommand, surroundings: Surroundings): number {
+  try {
+    runCredentialCommand(command, surroundings);
+    return EXIT.ok;
+  } catch (error) {
+    if (error instanceof ConfigError) return reportConfig(error, surroundings);
+    surroundings.err(`midreg: ${reasonOf(error)}\n`);
+    return EXIT.failed;
+  }
+}
+
+function reportConfig({ problems }: ConfigError, { err }: Surroundings): number {
+  for (const problem of problems) err(`midreg: ${problem}\n`);
+  return EXIT.config;
+}
+
 function load(
-  { configFile, flags }: SettingsCommand,
-  { env, err }: Surroundings,
+  { configFile, flags }: Pick<SettingsCommand, "configFile" | "flags">,
+  surroundings: Surroundings,
 ): LoadedSettings | undefined {
   try {
-    return loadSettings({ configFile, flags, env, readFile: readText });
+    return loadSettings({ configFile, flags, env: surroundings.env, readFile: readText });
   } catch (error) {
     if (!(error instanceof ConfigError)) throw error;
-    for (const problem of error.problems) err(`midreg: ${problem}\n`);
+    reportConfig(error, surroundings);
     return undefined;
   }
 }

@@ -1,5 +1,8 @@
 import type { Settings } from "../config/settings.ts";
+import { parseNetwork } from "../location/network.ts";
+import { compilePattern } from "../pattern/pattern.ts";
 import type { RegisterPolicy } from "../registrar/register-policy.ts";
+import type { RegisterRule } from "../registrar/rules.ts";
 import { parseUri } from "../sip/uri.ts";
 
 /** Call-IDs are kept with every binding; real ones have 20 to 100 bytes. */
@@ -9,11 +12,38 @@ const MAX_PATH_LENGTH = 2048;
 
 /** What the operator has set about registrations, in the form the decisions take it. */
 export function buildRegisterPolicy({ registrar, upstream }: Settings): RegisterPolicy {
-  const uri = parseUri(upstream.uri);
+  return policyOf(registrar, upstream.uri, "");
+}
+
+/** The rules with everything that holds under each. */
+export function buildRegisterRules({ rules, upstream }: Settings): readonly RegisterRule[] {
+  return rules.map(({ name, match, registrar }) => ({
+    match: {
+      transport: match.transport,
+      listener: match.listener,
+      source: match.source?.flatMap((source) => parseNetwork(source) ?? []),
+      domain: match.domain?.map(compilePattern),
+      aor: match.aor?.map(compilePattern),
+      userAgent: match.userAgent?.map(compilePattern),
+      push: match.push,
+    },
+    policy: policyOf(registrar, upstream.uri, name),
+  }));
+}
+
+function policyOf(
+  registrar: Settings["registrar"],
+  upstreamUri: string,
+  rule: string,
+): RegisterPolicy {
+  const uri = parseUri(upstreamUri);
   const port = uri?.port === undefined ? "" : `:${uri.port}`;
+  const { defaultQ } = registrar;
   return {
     ...registrar,
+    rule,
     aor: registrar,
+    defaultQ: defaultQ === undefined ? undefined : Math.round(defaultQ * 1000),
     upstreamHost: uri === undefined ? "" : `${uri.host}${port}`,
     maxCallIdLength: MAX_CALL_ID_LENGTH,
     maxPathLength: MAX_PATH_LENGTH,

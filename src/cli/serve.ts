@@ -4,7 +4,6 @@
  */
 import { networkInterfaces, uptime } from "node:os";
 import { join } from "node:path";
-import { fileURLToPath } from "node:url";
 import { KeyedIds } from "../auth/keyed-ids.ts";
 import type { Settings } from "../config/settings.ts";
 import type { Readiness } from "../http/admin-routes.ts";
@@ -20,10 +19,11 @@ import { NodeDns } from "../transport/node-dns.ts";
 import { SipResolver } from "../transport/resolve.ts";
 import { readUdpDrops } from "../transport/udp-drops.ts";
 import { UdpTransport } from "../transport/udp-transport.ts";
-import { makeDataDirectory } from "./data-directory.ts";
+import { buildDigestOptions, loadCredentials } from "./credentials.ts";
+import { DATABASE_FILE, MIGRATIONS_DIR, makeDataDirectory } from "./data-directory.ts";
 import { readInstallSecret } from "./install-secret.ts";
 import type { Logger } from "./logger.ts";
-import { buildRegisterPolicy } from "./register-policy.ts";
+import { buildRegisterPolicy, buildRegisterRules } from "./register-policy.ts";
 import { resumeOffset, SteadyClock } from "./steady-clock.ts";
 import { buildIsTrusted } from "./trusted-sources.ts";
 
@@ -50,6 +50,7 @@ export async function serve(
     // The store first: its lock keeps a second midreg from making a secret of its own meanwhile.
     const { store, meta } = await openStore(settings, { log, metrics });
     opened.push(async () => store.close());
+    const credentials = loadCredentials(settings, log);
     const ids = new KeyedIds(readInstallSecret(settings.secret, settings.dataDir));
     const clock = startClock(store, meta, log);
     opened.push(async () => clock.stop());
@@ -60,17 +61,21 @@ export async function serve(
     const server = new Server(
       {
         registerPolicy: buildRegisterPolicy(settings),
+        lookup: settings.lookup,
+        digest: buildDigestOptions(settings),
+        registerRules: buildRegisterRules(settings),
         upstreamUri: settings.upstream.uri,
         upstreamTimeoutMs: settings.upstream.timeoutMs,
         isTrustedUpstream: buildIsTrusted(settings.upstream.trusted),
         upstreamLocalAddress: await localAddress(toward),
         ownHosts: ownHosts(settings),
         userAgent: `midreg/${version}`,
+        ...settings.operation,
       },
-      { clock: clock.clock, ids, store, transport, resolver, metrics, log },
+      { clock: clock.clock, ids, store, credentials, transport, resolver, metrics, log },
     );
     // Health is there before the listeners and after them, so that a drain can be seen.
-    const admin = await startAdmin(settings, { server, store, metrics, log });
+    const admin = await startAdmin(settings, { server, store, metrics, log, clock: clock.clock });
     opened.push(async () => admin.stop());
     await server.start();
     opened.push(async () => server.drain());
@@ -113,9 +118,9 @@ async function openStore(
   if (storage.mode === "memory") return { store: new MemoryStore(), meta: undefined };
   const store = await openSqliteStore(
     {
-      path: join(dataDir, "midreg.db"),
+      path: join(dataDir, DATABASE_FILE),
       durability: storage.durability,
-      migrationsDir: fileURLToPath(new URL("../../migrations", import.meta.url)),
+      migrationsDir: MIGRATIONS_DIR,
       worker: new URL("../store/sqlite-worker.js", import.meta.url),
     },
     outside,
@@ -212,19 +217,21 @@ function ownHosts({ listeners }: Settings): readonly string[] {
 }
 
 interface AdminParts extends Outside {
+  readonly clock: Clock;
   readonly server: Server;
   readonly store: LocationStore;
 }
 
 async function startAdmin(
   { admin }: Settings,
-  { server, store, metrics, log }: AdminParts,
+  { server, store, metrics, log, clock }: AdminParts,
 ): Promise<{ readonly place: string; stop(): Promise<void> }> {
   if (admin === undefined) return { place: "off", stop: async () => undefined };
   const listener = new AdminServer(admin, {
     renderMetrics: async () => metrics.render(),
     metricsContentType: metrics.contentType,
     readiness: () => readinessOf(server, store),
+    location: { store, operations: server.admin, clock },
     log,
   });
   const { address, port } = await listener.start();

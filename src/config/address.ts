@@ -43,6 +43,11 @@ export function parseListenAddress(text: string): SocketAddress | Refusal {
   return new Refusal(LISTEN_RULE, meant);
 }
 
+/** How a listener is named in rules and in the log: "udp:192.0.2.1:5060", "udp:[::1]:5060". */
+export function listenerId({ address, port }: SocketAddress): string {
+  return `udp:${address.includes(":") ? `[${address}]` : address}:${port}`;
+}
+
 /** The admin listener's address, or undefined for none. Only loopback addresses are accepted. */
 export function parseAdminAddress(text: string): SocketAddress | undefined | Refusal {
   if (/^(off|false|no|none)$/iu.test(text)) return undefined;

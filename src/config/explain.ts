@@ -21,8 +21,8 @@ const MAX_QUOTED_LENGTH = 80;
 /** Settings of OpenSIPS that operators will try, and that are not built yet. */
 const NOT_BUILT = new RegExp(
   "^(at_escape_str|received_avp|received_param|extra_contact_params_avp|attr_avp|tcp_persistent_flag|" +
-    "allow_dup_cseq|gruu_secret|pn_\\w+|push|matching_mode|timer_interval|desc_time_order|" +
-    "pinging_mode|path_mode|force_registration|only_request_contacts)$",
+    "allow_dup_cseq|gruu_secret|pn_\\w+|push|timer_interval|desc_time_order|" +
+    "pinging_mode|only_request_contacts)$",
   "u",
 );
 
@@ -47,6 +47,7 @@ function explainUnknown(key: string, path: readonly PropertyKey[], root: SourceS
 }
 
 function hintFor(key: string, path: readonly PropertyKey[]): string {
+  if (key === "force_registration") return '; here it is "mid_registrar.max_contacts_policy"';
   if (NOT_BUILT.test(key)) return "; OpenSIPS has it, this version of midreg does not";
   const here = suggest(key, settingNames(documentSchema, path));
   const elsewhere = settingPaths(documentSchema).find((known) => known.at(-1) === key);

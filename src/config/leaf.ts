@@ -106,3 +106,16 @@ export function choice<T extends string>(
     enum: [...words, ...numbers],
   });
 }
+
+/** Any text but an empty one. */
+export const text = (description: string): z.ZodType<string, string> =>
+  leaf((value) => (value === "" ? new Refusal("must not be empty") : value), { description });
+
+/** Lists are searched one by one. */
+const MAX_LIST_LENGTH = 256;
+
+/** A list of settings of one kind. */
+export const listOf = <T>(
+  item: z.ZodType<T, string>,
+  max = MAX_LIST_LENGTH,
+): z.ZodArray<typeof item> => z.array(item).max(max, `must have at most ${max} items`);

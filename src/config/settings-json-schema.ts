@@ -12,7 +12,7 @@ export function settingsJsonSchema(): Json {
 function openUp(node: unknown): unknown {
   if (Array.isArray(node)) return node.map(openUp);
   if (typeof node !== "object" || node === null) return node;
-  const { shorthand, default: byDefault, ...rest } = toRecord(node);
+  const { shorthand, isWhole: _, default: byDefault, ...rest } = toRecord(node);
   const open = Object.fromEntries(Object.entries(rest).map(([key, value]) => [key, openUp(value)]));
   const defaults = byDefault === undefined ? {} : { default: byDefault };
   if (open["type"] === "array") return { ...defaults, anyOf: [{ type: "string" }, open] };

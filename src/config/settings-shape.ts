@@ -1,5 +1,5 @@
 import { z } from "zod";
-import type { SourceNode, SourceSection } from "./source-tree.ts";
+import type { SourceNode, SourceSection, SourceText } from "./source-tree.ts";
 
 /** The names a section may have, in the order of the schema; none when the schema is not a section. */
 export function settingNames(schema: z.core.$ZodType, path: readonly PropertyKey[]): string[] {
@@ -23,7 +23,8 @@ export function settingPaths(
 
 /**
  * The tree with short forms written out: a text where the schema has a section with a shorthand becomes
- * that section, and a text where it has a list is split at commas.
+ * that section, and a text where it has a list is split at commas, unless its items
+ * may have commas themselves.
  */
 export function writeOut(root: SourceSection, schema: z.core.$ZodType): SourceSection {
   const written = writeOutNode(root, schema);
@@ -32,7 +33,7 @@ export function writeOut(root: SourceSection, schema: z.core.$ZodType): SourceSe
 
 function writeOutNode(node: SourceNode, schema: z.core.$ZodType): SourceNode {
   const inner = unwrap(schema);
-  if (inner instanceof z.ZodArray) return writeOutList(node, inner.element);
+  if (inner instanceof z.ZodArray) return writeOutList(node, inner);
   if (!(inner instanceof z.ZodObject)) return node;
   if (node.kind === "text") return writeOutShorthand(node, shorthandOf(inner));
   if (node.kind === "list") return node;
@@ -50,17 +51,18 @@ function writeOutShorthand(node: SourceNode, name: string | undefined): SourceNo
   return { kind: "section", origin: node.origin, entries, isShorthand: true };
 }
 
-function writeOutList(node: SourceNode, element: z.core.$ZodType): SourceNode {
+function writeOutList(node: SourceNode, list: z.ZodArray): SourceNode {
   if (node.kind === "section") return node;
-  const items =
-    node.kind === "list"
-      ? node.items
-      : node.text
-          .split(/[\s,]+/u)
-          .filter((text) => text !== "")
-          .map((text) => ({ ...node, text }));
-  const written = items.map((item) => writeOutNode(item, element));
+  const items = node.kind === "list" ? node.items : itemsOf(node, list);
+  const written = items.map((item) => writeOutNode(item, list.element));
   return { kind: "list", origin: node.origin, items: written };
+}
+
+/** The items of a list written as one text: one of them where they may have commas and blanks inside. */
+function itemsOf(node: SourceText, list: z.ZodArray): readonly SourceText[] {
+  if (list.meta()?.["isWhole"] === true) return [node];
+  const texts = node.text.split(/[\s,]+/u).filter((text) => text !== "");
+  return texts.map((text) => ({ ...node, text }));
 }
 
 function schemaAt(

@@ -1,6 +1,7 @@
 import { z } from "zod";
 import {
   type HostPort,
+  listenerId,
   parseAdminAddress,
   parseAdvertised,
   parseDnsServer,
@@ -9,9 +10,13 @@ import {
   type SocketAddress,
 } from "./address.ts";
 import { milliseconds, seconds } from "./duration.ts";
-import { choice, leaf, onOrOff, Refusal, wholeNumber } from "./leaf.ts";
+import { choice, leaf, listOf, onOrOff, Refusal, text, wholeNumber } from "./leaf.ts";
+import { absorb, auth as authSection, decisions, lookup, resync } from "./settings-access.ts";
+import { policySettings } from "./settings-policy.ts";
+import { checkRuleList, inRule, MAX_RULES, ruleMatch, ruleName } from "./settings-rules.ts";
 import {
   hasParam,
+  parseAtEscape,
   parseContactIdParam,
   parseContactParamName,
   parseDefaultQ,
@@ -30,15 +35,6 @@ const MIN_SECRET_LENGTH = 16;
 
 /** Each listener costs a socket with a receive buffer of several MiB. */
 const MAX_LISTENERS = 64;
-
-/** Lists are searched one by one. */
-const MAX_LIST_LENGTH = 256;
-
-const text = (description: string): z.ZodType<string, string> =>
-  leaf((value) => (value === "" ? new Refusal("must not be empty") : value), { description });
-
-const listOf = <T>(item: z.ZodType<T, string>, max = MAX_LIST_LENGTH): z.ZodArray<typeof item> =>
-  z.array(item).max(max, `must have at most ${max} items`);
 
 const upstream = z
   .strictObject({
@@ -77,15 +73,23 @@ const admin = z
   })
   .meta({ shorthand: "listen", description: "The admin listener." });
 
+const TAKEN_BY_ID = "must not have the parameter that contact_id_param names";
+
 const midRegistrar = z
   .strictObject({
     mode: choice(
       {
-        values: ["contact"],
-        aliases: { contact_throttling: "contact", ct: "contact", 1: "contact" },
-        unavailable: ["mirror", "aor", "aor_throttling", "0", "2"],
+        values: ["mirror", "contact", "aor"],
+        aliases: {
+          0: "mirror",
+          contact_throttling: "contact",
+          ct: "contact",
+          1: "contact",
+          aor_throttling: "aor",
+          2: "aor",
+        },
       },
-      "What is registered upstream: each contact for itself (contact throttling).",
+      "What is registered upstream: every REGISTER, each contact for itself, or one contact per user.",
     ).prefault("contact"),
     contact_id_insertion: choice(
       {
@@ -97,6 +101,9 @@ const midRegistrar = z
     contact_id_param: leaf(parseContactIdParam, {
       description: "Name of the URI parameter that carries the contact identifier.",
     }).prefault("ctid"),
+    at_escape_str: leaf(parseAtEscape, {
+      description: 'Stands for "@" in the user part of the contact that AoR throttling registers.',
+    }).prefault("%40"),
     outgoing_expires: seconds(1, MAX_SECONDS, "Lifetime asked of the main registrar.").prefault(
       "3600",
     ),
@@ -155,12 +162,12 @@ const midRegistrar = z
       3600,
       "By how much the registration upstream must outlive the phone's.",
     ).prefault("2"),
+    ...policySettings,
   })
   .superRefine(
     ({ contact_id_param: name, extra_contact_params: params }, context) => {
       if (!hasParam(params, name)) return;
-      const message = "must not have the parameter that contact_id_param names";
-      context.addIssue({ code: "custom", message, path: ["extra_contact_params"] });
+      context.addIssue({ code: "custom", message: TAKEN_BY_ID, path: ["extra_contact_params"] });
     },
     { when: ({ issues }) => !issues.some(concernsParams) },
   )
@@ -178,6 +185,40 @@ function concernsParams({ code, path = [] }: z.core.$ZodRawIssue): boolean {
   if (path.length === 0) return code !== "unrecognized_keys";
   return path[0] === "contact_id_param" || path[0] === "extra_contact_params";
 }
+
+const { shape: registrar } = midRegistrar;
+
+/** What a rule may set, all of it optional. */
+const ruleSettings = z.strictObject({
+  mode: inRule(registrar.mode),
+  outgoing_expires: inRule(registrar.outgoing_expires),
+  min_expires: inRule(registrar.min_expires),
+  min_expires_mode: inRule(registrar.min_expires_mode),
+  default_expires: inRule(registrar.default_expires),
+  max_expires: inRule(registrar.max_expires),
+  expires_max_deviation: inRule(registrar.expires_max_deviation),
+  expires_range: inRule(registrar.expires_range),
+  default_expires_range: inRule(registrar.default_expires_range),
+  default_q: inRule(registrar.default_q),
+  max_contacts: inRule(registrar.max_contacts),
+  max_contacts_policy: inRule(registrar.max_contacts_policy),
+  matching_mode: inRule(registrar.matching_mode),
+  path_mode: inRule(registrar.path_mode),
+  extra_contact_params: inRule(registrar.extra_contact_params),
+  attr: inRule(registrar.attr),
+  absorb: inRule(absorb),
+});
+
+const rules = z
+  .array(
+    z.strictObject({
+      name: ruleName,
+      match: ruleMatch.prefault({}),
+      set: ruleSettings.prefault({}),
+    }),
+  )
+  .max(MAX_RULES, `must have at most ${MAX_RULES} items`)
+  .superRefine(checkRuleList);
 
 /** The configuration as operators write it: names and levels of the file, every leaf a text. */
 export const documentSchema = z.strictObject({
@@ -212,6 +253,8 @@ export const documentSchema = z.strictObject({
     })
     .prefault({}),
   mid_registrar: midRegistrar.prefault({}),
+  lookup: lookup.prefault({}),
+  rules: rules.prefault([]),
   usrloc: z
     .strictObject({
       use_domain: onOrOff("Whether the address-of-record includes the domain.").prefault("true"),
@@ -222,14 +265,9 @@ export const documentSchema = z.strictObject({
       ).prefault("20"),
     })
     .prefault({}),
-  auth: z
-    .strictObject({
-      absorb: choice(
-        { values: ["proven", "open"], unavailable: ["digest"] },
-        "Which refreshes may be answered locally: proven ones, or all of them (closed networks).",
-      ).prefault("proven"),
-    })
-    .prefault({}),
+  auth: authSection.prefault({}),
+  decisions: decisions.prefault({}),
+  resync: resync.prefault({}),
   storage: z
     .strictObject({
       mode: choice(
@@ -261,8 +299,25 @@ export const documentSchema = z.strictObject({
     .prefault({}),
 });
 
+/** What rules and the rest of the configuration have to do with each other. */
+function checkRules(given: Document, context: z.RefinementCtx): void {
+  const known = given.listen.map(({ address }) => listenerId(address));
+  for (const [at, { match, set }] of given.rules.entries()) {
+    for (const [item, id] of (match.listener ?? []).entries()) {
+      if (known.includes(id)) continue;
+      const message = `must be one of ${known.join(", ")}`;
+      const path = ["rules", at, "match", "listener", item];
+      context.addIssue({ code: "custom", message, path });
+    }
+    if (hasParam(set.extra_contact_params ?? "", given.mid_registrar.contact_id_param)) {
+      const path = ["rules", at, "set", "extra_contact_params"];
+      context.addIssue({ code: "custom", message: TAKEN_BY_ID, path });
+    }
+  }
+}
+
 /** From what operators write to what the appliance uses. */
-export const settingsSchema = documentSchema.transform((given) => ({
+export const settingsSchema = documentSchema.superRefine(checkRules).transform((given) => ({
   upstream: {
     uri: given.upstream.uri,
     trusted: given.upstream.trusted,
@@ -272,11 +327,27 @@ export const settingsSchema = documentSchema.transform((given) => ({
   admin: given.admin.listen,
   dataDir: given.data,
   logLevel: given.log.level,
-  registrar: {
-    ...toRegistrar(given.mid_registrar),
-    useDomain: given.usrloc.use_domain,
-    cseqDelaySec: given.usrloc.cseq_delay,
-    absorb: given.auth.absorb,
+  lookup: {
+    isBestOnly: given.lookup.no_branches,
+    filtersMethods: given.lookup.method_filtering,
+    serveExpiredMs: given.lookup.use_expired_contacts * 1000,
+  },
+  auth: {
+    realm: given.auth.realm,
+    algorithms: [...new Set(given.auth.algorithms)],
+    hasQop: given.auth.qop === "auth",
+    nonceLifetimeSec: given.auth.nonce_lifetime,
+    credentialsFile: given.auth.credentials_file,
+  },
+  registrar: toRegistrar(given, {}),
+  rules: given.rules.map(({ name, match, set }) => ({
+    name,
+    match: toMatch(match),
+    registrar: toRegistrar(given, set),
+  })),
+  operation: {
+    decisions: { perAor: given.decisions.per_aor, maxEntries: given.decisions.max },
+    resyncRate: given.resync.rate,
   },
   storage: given.storage,
   secret: given.secret,
@@ -308,7 +379,19 @@ function toListener(given: { address: SocketAddress; advertised?: HostPort | und
   };
 }
 
-function toRegistrar(given: z.output<typeof midRegistrar>) {
+/** A rule's conditions; those not given are undefined. */
+function toMatch({ user_agent: userAgent, ...rest }: Document["rules"][number]["match"]) {
+  return { ...rest, userAgent };
+}
+
+type Document = z.output<typeof documentSchema>;
+
+/** The settings about registrations, with what a rule sets in the place of the general ones. */
+function toRegistrar(
+  { mid_registrar, usrloc, auth }: Document,
+  { absorb: ownAbsorb, ...set }: Document["rules"][number]["set"],
+) {
+  const given: z.output<typeof midRegistrar> = Object.assign({}, mid_registrar, set);
   const minExpiresSec = given.min_expires;
   // OpenSIPS: a maximum below the minimum is raised to it, and the default is moved between the two.
   const maxExpiresSec = given.max_expires === 0 ? 0 : Math.max(given.max_expires, minExpiresSec);
@@ -317,6 +400,7 @@ function toRegistrar(given: z.output<typeof midRegistrar>) {
     mode: given.mode,
     contactIdInsertion: given.contact_id_insertion,
     contactIdParam: given.contact_id_param,
+    atEscapeStr: given.at_escape_str,
     outgoingExpiresSec: given.outgoing_expires,
     minExpiresSec,
     defaultExpiresSec: Math.min(Math.max(given.default_expires, minExpiresSec), highest),
@@ -335,5 +419,15 @@ function toRegistrar(given: z.output<typeof midRegistrar>) {
     upstreamContactParams: [...new Set(given.upstream_contact_params)],
     gruu: given.gruu ?? given.disable_gruu !== true,
     upstreamMarginSec: given.upstream_margin,
+    minExpiresMode: given.min_expires_mode,
+    expiresRangePercent: given.expires_range,
+    defaultExpiresRangePercent: given.default_expires_range,
+    maxContactsPolicy: given.max_contacts_policy,
+    matchingMode: given.matching_mode,
+    pathMode: given.path_mode,
+    attr: given.attr,
+    useDomain: usrloc.use_domain,
+    cseqDelaySec: usrloc.cseq_delay,
+    absorb: ownAbsorb ?? auth.absorb,
   };
 }

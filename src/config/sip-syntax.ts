@@ -49,6 +49,19 @@ export function parseContactIdParam(text: string): string | Refusal {
   return isTaken ? new Refusal(rule, "that parameter already means something in SIP") : text;
 }
 
+/** Characters of a user part (RFC 3261 section 25.1) or escapes, so that the contact stays a URI. */
+const USER_TEXT = /^(?:[A-Za-z0-9\-_.!~*'()&=+$,;?/]|%[0-9A-Fa-f]{2})+$/u;
+const MAX_AT_ESCAPE_LENGTH = 16;
+
+/** What stands for "@" in the user part of a contact sent upstream. */
+export function parseAtEscape(text: string): string | Refusal {
+  return USER_TEXT.test(text) && text.length <= MAX_AT_ESCAPE_LENGTH
+    ? text
+    : new Refusal(
+        "must be one to 16 characters that a SIP user part may hold, or escapes: %40, ___",
+      );
+}
+
 /** URI parameters for every contact sent upstream, with a semicolon before each; may be empty. */
 export function parseExtraContactParams(text: string): string | Refusal {
   const params = text === "" || text.startsWith(";") ? text : `;${text}`;
@@ -91,4 +104,32 @@ export function parseDefaultQ(text: string): number | undefined | Refusal {
     ? `OpenSIPS counts in thousandths, here it is ${Number(text) / 1000}`
     : undefined;
   return new Refusal("must be from 0 to 1 with at most three decimals, or none", hint);
+}
+
+/** A realm: a text that fits a quoted string, no longer than the one in a file of credentials may be. */
+export function parseRealm(text: string): string | Refusal {
+  return /^[ -~\x80-\u{10ffff}]{1,256}$/u.test(text)
+    ? text
+    : new Refusal("must be a text of at most 256 characters");
+}
+
+/** How contacts are matched: OpenSIPS' 0 and 1, or a word, or the name of a URI parameter. */
+export function parseMatchingMode(
+  text: string,
+): "contact" | "contact-call-id" | "instance" | `param:${string}` | Refusal {
+  const rule = "must be contact, contact-call-id, instance, or param:NAME such as param:rinstance";
+  const word = text.toLowerCase();
+  if (word === "contact" || word === "0") return "contact";
+  if (word === "contact-call-id" || word === "1") return "contact-call-id";
+  if (word === "instance") return "instance";
+  const name = word.startsWith("param:") ? word.slice("param:".length) : "";
+  if (PARAM_NAME.test(name) && name.length <= MAX_NAME_LENGTH) return `param:${name}`;
+  const isParam = name === "" && PARAM_NAME.test(text) && text.length <= MAX_NAME_LENGTH;
+  return new Refusal(rule, isParam ? `did you mean "param:${text}"?` : undefined);
+}
+
+/** A remark of printable ASCII; may be empty. */
+export function parseAttr(text: string): string | Refusal {
+  const isLegal = /^[ -~]*$/u.test(text) && text.length <= MAX_PARAMS_LENGTH;
+  return isLegal ? text : new Refusal("must be printable ASCII, 255 characters at most");
 }

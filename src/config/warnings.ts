@@ -9,15 +9,41 @@ const TYPICAL_LIFETIMES_SEC = [60, 600, 3600];
 export function warningsFor(settings: Settings, written: SourceSection): string[] {
   return [
     ...adjustments(settings, written),
-    ...throttling(settings),
-    ...(settings.registrar.absorb === "open"
-      ? [
-          "auth.absorb: open: any host that knows a contact can refresh it, without proof of who it is",
-        ]
-      : []),
+    ...throttling(settings.registrar, "mid_registrar"),
+    ...openness(settings.registrar, "auth"),
+    ...settings.rules.flatMap((rule, at) => warningsForRule(rule, at, settings)),
     ...(settings.storage.mode === "memory"
       ? ["storage.mode: memory: registrations are forgotten when midreg stops"]
       : []),
+  ];
+}
+
+type Rule = Settings["rules"][number];
+
+/** A rule is warned about where it is worse than what holds without it, or where it does nothing. */
+function warningsForRule(
+  { name, registrar, match }: Rule,
+  at: number,
+  settings: Settings,
+): string[] {
+  const place = `rules[${at}] (${name})`;
+  const isLast = at === settings.rules.length - 1;
+  const takesAll = Object.values(match).every((field) => field === undefined);
+  const isOpen = settings.registrar.absorb === "open";
+  const isUseless = throttling(settings.registrar, "").length > 0;
+  return [
+    ...(isUseless ? [] : throttling(registrar, place)),
+    ...(isOpen ? [] : openness(registrar, place)),
+    ...(takesAll && !isLast
+      ? [`${place}: matches everything, so no rule after it is looked at`]
+      : []),
+  ];
+}
+
+function openness({ absorb }: Settings["registrar"], place: string): string[] {
+  if (absorb !== "open") return [];
+  return [
+    `${place}.absorb: open: any host that knows a contact can refresh it, without proof of who it is`,
   ];
 }
 
@@ -39,7 +65,7 @@ function grantedSec(registrar: Settings["registrar"], askedSec: number): number 
   return Math.min(Math.max(askedSec, minExpiresSec), highestSec);
 }
 
-function throttling({ registrar }: Settings): string[] {
+function throttling(registrar: Settings["registrar"], place: string): string[] {
   const { outgoingExpiresSec, defaultExpiresSec, maxExpiresSec, upstreamMarginSec } = registrar;
   const longestSec = maxExpiresSec === 0 ? Number.POSITIVE_INFINITY : maxExpiresSec;
   const limitSec = outgoingExpiresSec - upstreamMarginSec;
@@ -49,7 +75,7 @@ function throttling({ registrar }: Settings): string[] {
       `${Math.floor(expectedReduction(registrar, asked) * 100)} % for phones asking ${asked} s`,
   );
   return [
-    `mid_registrar.outgoing_expires: ${outgoingExpiresSec} is too short for the lifetimes that phones may ` +
+    `${place}.outgoing_expires: ${outgoingExpiresSec} is too short for the lifetimes that phones may ` +
       `have: no refresh of a phone asking ${Math.max(1, limitSec)} seconds or more can be absorbed; expected ` +
       `reduction: ${shares.join(", ")}; raise outgoing_expires, or lower max_expires and default_expires`,
   ];

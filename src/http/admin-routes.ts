@@ -1,4 +1,7 @@
 import { type Answer, json } from "./answer.ts";
+import { aorRoutes, type LocationModules } from "./aor-routes.ts";
+import { resyncRoutes } from "./resync-routes.ts";
+import type { Handler, Route } from "./routes.ts";
 
 /** One thing health depends on. */
 interface Check {
@@ -21,23 +24,20 @@ export interface AdminModules {
   /** Content-Type of what `renderMetrics` gives. */
   readonly metricsContentType: string;
   readonly readiness: () => Readiness;
+  readonly location: LocationModules;
 }
 
-/** Answers one request; HEAD is answered like GET, without the body. */
-type Handler = () => Answer | Promise<Answer>;
-
-/** Handlers by path, then by method. */
-export type Routes = ReadonlyMap<string, Readonly<Partial<Record<"GET", Handler>>>>;
-
-/** Metrics and health. */
-export function adminRoutes(modules: AdminModules): Routes {
+/** Metrics, health, and what operators do. */
+export function adminRoutes(modules: AdminModules): readonly Route[] {
   const ready: Handler = () => readinessAnswer(modules.readiness());
-  return new Map([
-    ["/metrics", { GET: () => metricsAnswer(modules) }],
-    ["/livez", { GET: () => json(200, { status: "alive" }) }],
-    ["/readyz", { GET: ready }],
-    ["/healthz", { GET: ready }],
-  ]);
+  return [
+    { path: "/metrics", handlers: { GET: async () => metricsAnswer(modules) } },
+    { path: "/livez", handlers: { GET: () => json(200, { status: "alive" }) } },
+    { path: "/readyz", handlers: { GET: ready } },
+    { path: "/healthz", handlers: { GET: ready } },
+    ...aorRoutes(modules.location),
+    ...resyncRoutes(modules.location),
+  ];
 }
 
 async function metricsAnswer(modules: AdminModules): Promise<Answer> {

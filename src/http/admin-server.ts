@@ -2,9 +2,9 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 import type { AddressInfo } from "node:net";
 import type { Log } from "../ports.ts";
 import { AdminError } from "./admin-error.ts";
-import { type AdminModules, adminRoutes, type Routes } from "./admin-routes.ts";
+import { type AdminModules, adminRoutes } from "./admin-routes.ts";
 import { type Answer, problem } from "./answer.ts";
-import { isOwnHost } from "./host-check.ts";
+import { isOwnHost, isOwnOrigin } from "./host-check.ts";
 import {
   HEADERS_TIMEOUT_MS,
   KEEP_ALIVE_MS,
@@ -15,6 +15,8 @@ import {
   STOP_GRACE_MS,
   TIMEOUT_CHECK_MS,
 } from "./limits.ts";
+import { readBody } from "./read-body.ts";
+import { allowedMethods, findRoute, handlerOf, type Route } from "./routes.ts";
 
 export interface AdminServerOptions {
   /** IP literal without brackets. */
@@ -24,13 +26,14 @@ export interface AdminServerOptions {
 }
 
 /**
- * Metrics and health over HTTP/1.1, for the machine it runs on: requests whose Host is not this listener's own
- * are refused. It has no authentication, so it belongs on a loopback address.
+ * Metrics, health and the operators' API over HTTP/1.1, for the machine it runs on: requests whose Host is not
+ * this listener's own are refused, and so are changes that a page of somebody else's asks for. It has no
+ * authentication, so it belongs on a loopback address.
  */
 export class AdminServer {
   readonly #options: AdminServerOptions;
   readonly #log: Log;
-  readonly #routes: Routes;
+  readonly #routes: readonly Route[];
   readonly #server: Server;
   #isStopping = false;
 
@@ -99,20 +102,36 @@ export class AdminServer {
     response.end(answer.body);
   }
 
-  #answer(request: IncomingMessage): Answer | Promise<Answer> {
-    if (!isOwnHost(request.headers.host, this.#options.address)) {
+  async #answer(request: IncomingMessage): Promise<Answer> {
+    const [path = "", query = ""] = (request.url ?? "").split(/\?([^]*)/u, 2);
+    const found = findRoute(this.#routes, path);
+    const takesBody = request.method === "POST" && found?.route.handlers.POST !== undefined;
+    const refusal = this.#refusal(request, takesBody);
+    if (refusal !== undefined) return refusal;
+    if (found === undefined) return problem(404, "There is nothing at this path.");
+    const handler = handlerOf(found.route, request.method);
+    if (handler === undefined) {
+      const allow = { Allow: allowedMethods(found.route) };
+      return problem(405, "The method is not for this path; see Allow.", allow);
+    }
+    const body = takesBody ? await readBody(request) : NO_BODY;
+    if ("refusal" in body) return body.refusal;
+    const asked = { params: found.params, query: new URLSearchParams(query), body: body.document };
+    return handler(asked);
+  }
+
+  /** Why a request is refused, whatever it asks for. */
+  #refusal(request: IncomingMessage, takesBody: boolean): Answer | undefined {
+    const { headers, method } = request;
+    const { address } = this.#options;
+    if (!isOwnHost(headers.host, address)) {
       return problem(421, "The Host header does not name this listener.");
     }
-    if (hasBody(request)) return problem(413, "Requests have no body here.");
-    const [path = ""] = (request.url ?? "").split("?", 1);
-    const route = this.#routes.get(path);
-    if (route === undefined) return problem(404, "There is nothing at this path.");
-    const isRead = request.method === "GET" || request.method === "HEAD";
-    const handler = isRead ? route.GET : undefined;
-    return (
-      handler?.() ??
-      problem(405, "The method is not for this path; see Allow.", { Allow: "GET, HEAD" })
-    );
+    if (hasBody(request) && !takesBody) return problem(413, "Such requests have no body here.");
+    const isRead = method === "GET" || method === "HEAD";
+    return isRead || isOwnOrigin(headers.origin, address)
+      ? undefined
+      : problem(403, "The Origin header names another place.");
   }
 
   #listenError(error: Error): AdminError {
@@ -129,7 +148,9 @@ export class AdminServer {
   }
 }
 
-/** Whether the request brings a body. It is never read: the connection is closed after the answer. */
+const NO_BODY = { document: undefined };
+
+/** Whether the request brings a body. What is left of it is not read: the connection is closed after the answer. */
 function hasBody({ headers }: IncomingMessage): boolean {
   const length = headers["content-length"] ?? "0";
   return length !== "0" || headers["transfer-encoding"] !== undefined;

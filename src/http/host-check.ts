@@ -11,6 +11,16 @@ export function isOwnHost(header: string | undefined, bindAddress: string): bool
   return isLoopback || (host !== "" && host === bindAddress.toLowerCase());
 }
 
+/**
+ * Whether a request that changes something may come from where it says: browsers name the page that sent it in
+ * Origin, and only pages of this listener's own may.
+ */
+export function isOwnOrigin(origin: string | undefined, bindAddress: string): boolean {
+  if (origin === undefined) return true;
+  const [, host] = /^http:\/\/(.+)$/u.exec(origin) ?? [];
+  return isOwnHost(host, bindAddress);
+}
+
 function isLoopbackV4(host: string): boolean {
   return isIPv4(host) && host.startsWith("127.");
 }

@@ -19,3 +19,25 @@ export const KEEP_ALIVE_MS = 15_000;
 
 /** How long requests under way may take when the server stops. */
 export const STOP_GRACE_MS = 1000;
+
+/** Body of a request; the largest that makes sense holds one contact URI. */
+export const MAX_BODY_BYTES = 16_384;
+
+/** Contact URIs, addresses-of-record and the like in requests. */
+export const MAX_NAME_LENGTH = 8192;
+
+/** Lifetime of a contact: what 31 bits hold (RFC 3261 section 20.19 has 32). */
+export const MAX_EXPIRES_SEC = 2_147_483_647;
+
+/** REGISTERs a second of a resync; the configuration has the same limit. */
+export const MAX_RESYNC_RATE = 10_000;
+
+/** Records in a page of a list: unless it is asked for, and at most. */
+export const DEFAULT_PAGE = 100;
+export const MAX_PAGE = 1000;
+
+/** Records that one page may look at for those with its prefix: some milliseconds. */
+export const MAX_SCANNED_PER_PAGE = 50_000;
+
+/** Retry-After of a 503, in seconds. */
+export const BUSY_RETRY_AFTER_SEC = 5;

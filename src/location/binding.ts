@@ -3,6 +3,12 @@
  * came from the wire. Instants are milliseconds on the appliance's steady timeline (ports.ts, Clock).
  */
 
+/**
+ * How a binding stands upstream: as the phone's own registration (mirror), as one of midreg's for this
+ * contact, or as one of midreg's that all devices of the address-of-record share (aor).
+ */
+export type Mode = "mirror" | "contact" | "aor";
+
 /** What midreg keeps of a device's contact, and of the registration it holds for it upstream. */
 export interface Binding {
   /** Contact identifier: names this binding toward the main registrar, 16 hexadecimal digits. */
@@ -27,6 +33,11 @@ export interface Binding {
   readonly userAgent: string;
   /** Header lines of the main registrar's 2xx that absorbed answers give again, each ended by CRLF. */
   readonly replay: string;
+  readonly mode: Mode;
+  /** Methods the device allows (Allow header, upper case, comma-separated); empty when it did not say. */
+  readonly methods: string;
+  /** What the rule that let it in says of it (attr); empty for nothing. */
+  readonly attr: string;
   /**
    * When the registration began that its temporary GRUUs belong to (RFC 5627 section 5.1): refreshes with
    * the same Call-ID continue it, a lapse or another Call-ID starts it anew. 0 when that is not known.
@@ -34,7 +45,7 @@ export interface Binding {
   readonly registeredAtMs: number;
   /** pub-gruu and temp-gruu as the main registrar gave them, each with its leading semicolon; or empty. */
   readonly upstreamGruu: string;
-  /** The registration midreg holds at the main registrar for this contact. */
+  /** The registration midreg holds at the main registrar for this contact, or with others. */
   readonly upstream: UpstreamRegistration;
 }
 

@@ -40,9 +40,17 @@ export const COUNTERS: Readonly<Record<CounterName, Declaration>> = {
     help: "Contacts that were removed because their phones did not refresh them.",
     labels: [],
   },
+  auth_failures_total: {
+    help: "Credentials of phones that midreg did not accept. A first challenge is none of them.",
+    labels: ["reason"],
+  },
   deregistrations_total: {
     help: "Contacts midreg removed from the main registrar by itself, by outcome.",
     labels: ["result", "reason"],
+  },
+  resync_registers_total: {
+    help: "REGISTER requests that made registrations anew upstream for an operator, by outcome.",
+    labels: ["result"],
   },
 };
 
@@ -80,6 +88,10 @@ export const GAUGES: Readonly<Record<GaugeName, Declaration>> = {
     labels: [],
   },
   registers_in_flight: { help: "REGISTER requests that wait for the main registrar.", labels: [] },
+  resync_remaining: {
+    help: "Contacts that a running resync has not looked at yet; 0 when none runs.",
+    labels: [],
+  },
   storage_up: {
     help: "Whether the store can be written: 1 if it can, 0 if it cannot.",
     labels: [],

@@ -10,7 +10,13 @@ import { withoutParams } from "../sip/params.ts";
 import { splitList } from "../sip/split-list.ts";
 import { parseUri, serializeUri, type Uri } from "../sip/uri.ts";
 import { buildDialogToken, type DialogToken, openDialogToken } from "./dialog-token.ts";
-import type { NextHop, ProxyDecision, ProxyInput, RefusalReason } from "./proxy-input.ts";
+import type {
+  NextHop,
+  ProxyDecision,
+  ProxyInput,
+  RefusalReason,
+  RelayBranch,
+} from "./proxy-input.ts";
 
 const REFUSALS: Readonly<Record<RefusalReason, readonly [number, string]>> = {
   stranger: [403, "Forbidden"],
@@ -18,6 +24,7 @@ const REFUSALS: Readonly<Record<RefusalReason, readonly [number, string]>> = {
   // RFC 5627 section 6.1: what is no valid GRUU is not found; a valid one without a contact is away.
   "unknown-gruu": [404, "Not Found"],
   "gruu-away": [480, "Temporarily Unavailable"],
+  "method-not-allowed": [405, "Method Not Allowed"],
   "no-dialog": [481, "Call/Transaction Does Not Exist"],
   "too-many-hops": [483, "Too Many Hops"],
   "bad-extension": [420, "Bad Extension"],
@@ -132,13 +139,18 @@ function routeInDialog(
       uri: nextRoute.uri,
       flow: isToDevice ? flow : undefined,
     };
-    return { kind: "relay", direction: isToDevice ? "to-device" : "to-upstream", text, nextHop };
+    return relay(isToDevice ? "to-device" : "to-upstream", [{ text, nextHop }]);
   }
-  if (isToDevice) {
-    return { kind: "relay", direction: "to-device", text, nextHop: { kind: "flow", flow } };
-  }
+  if (isToDevice) return relay("to-device", [{ text, nextHop: { kind: "flow", flow } }]);
   const nextHop: NextHop = { kind: "uri", uri: input.request.uri, flow: undefined };
-  return { kind: "relay", direction: "to-upstream", text, nextHop };
+  return relay("to-upstream", [{ text, nextHop }]);
+}
+
+function relay(
+  direction: "to-device" | "to-upstream",
+  branches: readonly RelayBranch[],
+): ProxyDecision {
+  return { kind: "relay", direction, branches };
 }
 
 /**
@@ -171,7 +183,9 @@ function relayToGruu(
   target: GruuTarget,
   { own, next }: RouteSet,
 ): ProxyDecision {
-  if (target.kind === "found") return relayToDevice(input, target.binding, own, next);
+  if (target.kind === "found") {
+    return relay("to-device", [branchTo(input, target.binding, own, next)]);
+  }
   return refuse(target.kind === "invalid" ? "unknown-gruu" : "gruu-away");
 }
 
@@ -193,9 +207,34 @@ function routeNew(input: ProxyInput, uri: Uri, { own, next }: RouteSet): ProxyDe
   if (input.sender === "device") return relayToUpstream(input, uri, own);
   const gruu = input.gruuTarget(uri);
   if (gruu !== undefined) return relayToGruu(input, gruu, { own, next });
-  const binding = ownTarget(input, uri);
-  if (binding !== undefined) return relayToDevice(input, binding, own);
+  const isOurs = input.isOwnHost(uri.host, uri.port);
+  const targets = isOurs ? input.targetsOf(input.request.uri) : [];
+  const chosen = chooseTargets(input, targets);
+  if (targets.length > 0 && chosen.length === 0) return refuseMethod(targets);
+  if (chosen.length > 0) {
+    return relay(
+      "to-device",
+      chosen.map((binding) => branchTo(input, binding, own)),
+    );
+  }
   return refuse(input.request.toTag === "" ? "unknown-contact" : "no-dialog");
+}
+
+/** The devices that take a request of this method, or the best of them. */
+function chooseTargets(
+  { lookup, request }: ProxyInput,
+  targets: readonly Binding[],
+): readonly Binding[] {
+  const takers = lookup.filtersMethods
+    ? targets.filter(({ methods }) => methods === "" || methods.split(",").includes(request.method))
+    : targets;
+  return lookup.isBestOnly ? takers.slice(0, 1) : takers;
+}
+
+/** RFC 3261 section 21.4.6: a 405 lists what would have been allowed. */
+function refuseMethod(targets: readonly Binding[]): ProxyDecision {
+  const methods = new Set(targets.flatMap((binding) => binding.methods.split(",")));
+  return refuse("method-not-allowed", `Allow: ${[...methods].join(", ")}\r\n`);
 }
 
 function relayToUpstream(input: ProxyInput, uri: Uri, own: number): ProxyDecision {
@@ -210,7 +249,7 @@ function relayToUpstream(input: ProxyInput, uri: Uri, own: number): ProxyDecisio
   const incoming = input.sentByOf(input.source) ?? input.upstreamSentBy;
   recordRoute(rewrite, input, token, { incoming, outgoing: input.upstreamSentBy });
   const nextHop: NextHop = { kind: "upstream" };
-  return { kind: "relay", direction: "to-upstream", text: rewrite.toText(), nextHop };
+  return relay("to-upstream", [{ text: rewrite.toText(), nextHop }]);
 }
 
 /**
@@ -228,15 +267,10 @@ function callerCtid(input: ProxyInput): string {
 }
 
 /**
- * Relays to a binding. `next` is the Route that a request to a GRUU has left: the path of a dialog, which
+ * The way to a binding. `next` is the Route that a request to a GRUU has left: the path of a dialog, which
  * takes the place of the binding's own Path (RFC 5627 section 6.1).
  */
-function relayToDevice(
-  input: ProxyInput,
-  binding: Binding,
-  own: number,
-  next?: NameAddr,
-): ProxyDecision {
+function branchTo(input: ProxyInput, binding: Binding, own: number, next?: NameAddr): RelayBranch {
   const rewrite = withoutOwnRoutes(input, own);
   rewrite.startLine(`${input.request.method} ${requestUriOf(binding.contact)} SIP/2.0`);
   const token: DialogToken = { role: "callee", flow: binding.source, ctid: binding.ctid };
@@ -244,17 +278,17 @@ function relayToDevice(
   recordRoute(rewrite, input, token, { incoming: input.upstreamSentBy, outgoing });
   if (next !== undefined) {
     const nextHop: NextHop = { kind: "uri", uri: next.uri, flow: binding.source };
-    return { kind: "relay", direction: "to-device", text: rewrite.toText(), nextHop };
+    return { text: rewrite.toText(), nextHop };
   }
   const firstHop = parseNameAddr(splitList(binding.path)?.[0] ?? "");
   if (firstHop === undefined) {
     const nextHop: NextHop = { kind: "flow", flow: binding.source };
-    return { kind: "relay", direction: "to-device", text: rewrite.toText(), nextHop };
+    return { text: rewrite.toText(), nextHop };
   }
   // The Path vector is a preloaded Route (RFC 3327 section 5.3), ahead of any Route that is left.
   rewrite.prepend(`Route: ${binding.path}`);
   const nextHop: NextHop = { kind: "uri", uri: firstHop.uri, flow: binding.source };
-  return { kind: "relay", direction: "to-device", text: rewrite.toText(), nextHop };
+  return { text: rewrite.toText(), nextHop };
 }
 
 /** A contact as Request-URI: without what may not stand there (RFC 3261 sections 16.6 step 2, 19.1.1). */

@@ -2,6 +2,7 @@ import type { Binding } from "../location/binding.ts";
 import type { GruuTarget } from "../location/gruu.ts";
 import type { SipRequest } from "../sip/message.ts";
 import type { Uri } from "../sip/uri.ts";
+import type { LookupPolicy } from "./lookup-policy.ts";
 
 /** Who sent a request, by its source address. */
 export type Sender = "upstream" | "device" | "stranger";
@@ -22,6 +23,13 @@ export interface ProxyInput {
   readonly mac: (text: string) => string;
   /** The contact identifier in a URI of ours; undefined when there is none. */
   readonly ctidOf: (uri: string) => string | undefined;
+  /**
+   * The bindings that the main registrar means by a URI of ours, most preferred first: the one with a contact
+   * identifier, or all of an address-of-record whose devices share a contact. Empty when there are none, or
+   * they have expired.
+   */
+  readonly targetsOf: (uri: string) => readonly Binding[];
+  readonly lookup: LookupPolicy;
   /** The binding with a contact identifier, unless it has expired. */
   readonly bindingOf: (ctid: string) => Binding | undefined;
   /** What a GRUU of midreg's stands for; undefined when the URI is none. */
@@ -44,19 +52,25 @@ export type RefusalReason =
   | "unknown-contact"
   | "unknown-gruu"
   | "gruu-away"
+  | "method-not-allowed"
   | "no-dialog"
   | "too-many-hops"
   | "bad-extension"
   | "unsupported-scheme"
   | "malformed-route";
 
+/** The request without a Via of midreg's own, and where it goes. */
+export interface RelayBranch {
+  readonly text: string;
+  readonly nextHop: NextHop;
+}
+
 export type ProxyDecision =
   | {
       readonly kind: "relay";
       readonly direction: "to-device" | "to-upstream";
-      /** The request without a Via of midreg's own. */
-      readonly text: string;
-      readonly nextHop: NextHop;
+      /** Ways to send it at the same time, at least one. */
+      readonly branches: readonly RelayBranch[];
     }
   | {
       readonly kind: "respond";

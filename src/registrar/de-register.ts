@@ -9,8 +9,11 @@ const FIRST_RETRY_MS = 5000;
 /** Longest wait between attempts. */
 const MAX_RETRY_MS = 300_000;
 
-/** The message without a Via, and with the CSeq it uses. */
-export function buildDeRegister(owed: DeRegistration, userAgent: string): string {
+/**
+ * The message without a Via, and with the CSeq it uses. `credentials` is a header line with CRLF that answers a
+ * challenge, or empty.
+ */
+export function buildDeRegister(owed: DeRegistration, userAgent: string, credentials = ""): string {
   const { requestUri, to, from, callId, contact } = owed.upstream;
   return (
     `REGISTER ${requestUri} SIP/2.0\r\n` +
@@ -20,13 +23,18 @@ export function buildDeRegister(owed: DeRegistration, userAgent: string): string
     `Call-ID: ${callId}\r\n` +
     `CSeq: ${nextCSeq(owed)} REGISTER\r\n` +
     `Contact: <${contact}>;expires=0\r\n` +
-    `User-Agent: ${userAgent}\r\n` +
+    `User-Agent: ${userAgent}\r\n${credentials}` +
     "Content-Length: 0\r\n\r\n"
   );
 }
 
 function nextCSeq(owed: DeRegistration): number {
   return owed.upstream.cseq + 1;
+}
+
+/** What is owed once an attempt has been made: the number was used, whatever became of it. */
+export function afterAttempt(owed: DeRegistration): DeRegistration {
+  return { ...owed, upstream: { ...owed.upstream, cseq: nextCSeq(owed) } };
 }
 
 export type DeRegisterOutcome =
@@ -51,7 +59,5 @@ export function decideDeRegister(
   const halfLeftMs = Math.ceil((owed.upstream.expiresAtMs - nowMs) / 2);
   const dueAtMs = nowMs + Math.min(backOffMs, Math.max(halfLeftMs, FIRST_RETRY_MS));
   if (dueAtMs >= owed.upstream.expiresAtMs) return { kind: "given-up" };
-  // The number was used whatever became of it, so the next attempt takes the next one.
-  const upstream = { ...owed.upstream, cseq: nextCSeq(owed) };
-  return { kind: "retry", next: { ...owed, upstream, attempts, dueAtMs } };
+  return { kind: "retry", next: { ...afterAttempt(owed), attempts, dueAtMs } };
 }

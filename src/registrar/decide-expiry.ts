@@ -6,6 +6,7 @@ import type {
 } from "../location/binding.ts";
 import { type AorChange, buildChange } from "../location/change.ts";
 import type { RegisterInput } from "./register-input.ts";
+import { sharedKey, sharers } from "./shared-contact.ts";
 
 /** What the end of lifetimes depends on besides the record itself. */
 export type ExpiryInput = Pick<RegisterInput, "nowMs" | "identities" | "isDoubted"> & {
@@ -22,22 +23,38 @@ export function decideExpiry(record: AorRecord, input: ExpiryInput): AorChange |
   const { nowMs } = input;
   const expired = bindings.filter(({ expiresAtMs }) => expiresAtMs <= nowMs);
   if (expired.length === 0) return undefined;
-  const enqueue = expired
-    .map((binding): DeRegistration => {
-      const upstream = lastKnown(binding, input);
-      return { ctid: binding.ctid, aor, upstream, dueAtMs: nowMs, attempts: 0 };
-    })
-    .filter(({ upstream }) => upstream.expiresAtMs > nowMs);
+  const owing = new Map<string, DeRegistration>();
+  for (const binding of expired) {
+    if (!leavesRegistration(binding, record, nowMs)) continue;
+    const ctid = binding.mode === "aor" ? sharedKey(aor) : binding.ctid;
+    const upstream = lastKnown(binding, ctid, input);
+    if (upstream.expiresAtMs <= nowMs) continue;
+    owing.set(ctid, { ctid, aor, upstream, dueAtMs: nowMs, attempts: 0 });
+  }
+  const enqueue = [...owing.values()];
   return buildChange(aor, { remove: expired.map(({ ctid }) => ctid), enqueue });
+}
+
+/**
+ * Whether the end of a binding leaves a registration of midreg's behind: not one that others share, nor the
+ * phone's own, which ends upstream by itself.
+ */
+function leavesRegistration({ mode }: Binding, record: AorRecord, nowMs: number): boolean {
+  if (mode === "aor") return sharers(record).every(({ expiresAtMs }) => expiresAtMs <= nowMs);
+  return mode === "contact";
 }
 
 /**
  * The registration upstream as it may be by now: with the highest CSeq that has been used, and with the
  * longest life it can have got where an answer was lost.
  */
-function lastKnown({ ctid, upstream }: Binding, input: ExpiryInput): UpstreamRegistration {
+export function lastKnown(
+  { ctid, upstream }: Binding,
+  key: string,
+  input: ExpiryInput,
+): UpstreamRegistration {
   const { nowMs, identities, isDoubted, outgoingExpiresSec } = input;
-  const pending = identities(ctid);
+  const pending = identities(key);
   const cseq = pending?.callId === upstream.callId ? pending.cseq - 1 : upstream.cseq;
   const longestMs = isDoubted(ctid) ? nowMs + outgoingExpiresSec * 1000 : 0;
   return { ...upstream, cseq, expiresAtMs: Math.max(upstream.expiresAtMs, longestMs) };

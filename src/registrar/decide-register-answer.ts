@@ -27,6 +27,7 @@ import type { RegisterAsk } from "./read-register.ts";
 import { contactLine, pathLine } from "./register-answer.ts";
 import type { RegisterPolicy } from "./register-policy.ts";
 import { ctidOf, type ForwardedContact, type ForwardedRegister } from "./rewrite-register.ts";
+import { isSharedContact, sharedKey, sharers } from "./shared-contact.ts";
 
 /** Everything the end of a forwarded REGISTER depends on. */
 export interface RegisterAnswerInput {
@@ -108,8 +109,9 @@ function passThrough(input: RegisterAnswerInput, response: SipResponse): Registe
 
 /** All bindings of the address-of-record are gone upstream, so nothing is owed there any more. */
 function acceptStar(input: RegisterAnswerInput, response: SipResponse): RegisterAnswer {
+  const { aor } = input.ask;
   const ctids = (input.record?.bindings ?? []).map(({ ctid }) => ctid);
-  const change = buildChange(input.ask.aor, { remove: ctids, dequeue: ctids });
+  const change = buildChange(aor, { remove: ctids, dequeue: [...ctids, sharedKey(aor)] });
   return accepted(input, response, { change, undo: NO_UNDO, bindings: [] });
 }
 
@@ -122,24 +124,33 @@ function acceptContacts(input: RegisterAnswerInput, response: SipResponse): Regi
   const granted = grantsOf(input, response);
   const wanted = granted.filter(({ contact }) => contact.asked.lifetimeSec > 0);
   const registered = wanted.filter(({ sec }) => sec > 0);
-  const undo = registered.filter(({ contact }) => contact.binding === undefined).map(owed(input));
+  const undo = undoOf(input, registered);
   // A 2xx that does not list a contact has not registered it: the phone must not believe so.
-  if (registered.length < wanted.length) return contactMissing(input, undo);
-  const accepting = registered.map((grant) => acceptedBinding(input, grant, response));
+  const isLost = staysShared(forward) && granted.some(({ sec }) => sec === 0);
+  if (isLost || registered.length < wanted.length) return contactMissing(input, undo);
   const removed = granted.filter(({ contact }) => contact.asked.lifetimeSec === 0);
-  const remove = removed.map(({ contact }) => contact.ctid);
-  const restarted = restartedSiblings(record, accepting, input.nowMs);
-  const put = [...accepting, ...restarted.filter(({ ctid }) => !remove.includes(ctid))];
+  const remove = [
+    ...removed.map(({ contact }) => contact.ctid),
+    ...forward.evicted.map(ctidOfOwed),
+  ];
+  const fresh = registered.map((grant) => acceptedBinding(input, grant, response));
+  const moved = movedSharers(input, granted);
+  const others = { aor: ask.aor, bindings: afterwards(bindings, moved, remove) };
+  const restarted = restartedSiblings(others, fresh, input.nowMs);
+  const put = [...fresh, ...afterwards(moved, restarted, [])];
   // What is still listed after its removal will have to be removed once more.
-  const lingering = removed.filter(({ sec }) => sec > 0).map(owed(input));
+  const listed = staysShared(forward) ? [] : removed.filter(({ sec }) => sec > 0);
+  const lingering = onePerKey(listed.map(owed(input)));
   const change = buildChange(ask.aor, {
     put,
     remove,
-    enqueue: [...registered.flatMap((grant) => movedContact(grant, input)), ...lingering],
-    dequeue: granted.map(({ contact }) => contact.ctid),
+    enqueue: [...movedContacts(input, put, remove), ...lingering, ...evictions(input)],
+    dequeue: [...new Set(granted.map(({ contact }) => keyOf(contact, input)))],
   });
   return accepted(input, response, { change, undo, bindings: afterwards(bindings, put, remove) });
 }
+
+const ctidOfOwed = ({ ctid }: DeRegistration): string => ctid;
 
 /**
  * A contact of ours and the lifetime the main registrar says it has: 0 when it is not listed, or when the
@@ -153,24 +164,32 @@ interface Grant {
 }
 
 function grantsOf(input: RegisterAnswerInput, response: SipResponse): Grant[] {
-  const { forward, policy, sentAtMs, nowMs } = input;
-  const listed = contactsOf(response);
+  const { forward, sentAtMs, nowMs } = input;
+  const contacts = contactsOf(response);
+  const listed = contacts === undefined || contacts === "*" ? [] : contacts;
   return forward.contacts.map((contact) => {
-    const isNone = listed === undefined || listed === "*";
-    const own = isNone ? undefined : listedOf(contact, listed, policy);
-    const sec = grantOf(own, response, policy);
-    const gruu = upstreamGruuOf(own?.params ?? "");
+    const own = listedOf(contact, listed, input);
+    const sec = grantOf(own, response, input.policy);
+    // A contact that devices share has no instance, and so no GRUUs.
+    const gruu = forward.mode === "aor" ? "" : upstreamGruuOf(own?.params ?? "");
     return { contact, sec: sentAtMs + sec * 1000 > nowMs ? sec : 0, gruu };
   });
+}
+
+/** Whether the devices of the address-of-record share a registration upstream that is to stay. */
+function staysShared({ mode, isRemoval }: ForwardedRegister): boolean {
+  return mode === "aor" && !isRemoval;
 }
 
 /** Where the main registrar lists a contact of ours. */
 function listedOf(
   { ctid, upstreamContact }: ForwardedContact,
   listed: readonly Contact[],
-  policy: RegisterPolicy,
+  { policy, forward }: RegisterAnswerInput,
 ): Contact | undefined {
-  const ours = listed.filter(({ uri }) => ctidOf(uri, policy) === ctid);
+  const ours = listed.filter(({ uri }) =>
+    forward.mode === "aor" ? isSharedContact(uri, upstreamContact) : ctidOf(uri, policy) === ctid,
+  );
   // A contact of an address that midreg no longer has may stand beside the one just registered.
   return ours.find(({ uri }) => isSameUri(uri, upstreamContact)) ?? ours[0];
 }
@@ -190,7 +209,9 @@ function acceptedBinding(input: RegisterAnswerInput, grant: Grant, response: Sip
   const { request, ask, forward, policy, nowMs } = input;
   const { asked, ctid, lifetimeSec: wantedSec } = grant.contact;
   const upstream = registrationOf(grant, input);
-  const lifetimeSec = lifetimeWithin(wantedSec, grant.sec, policy.upstreamMarginSec);
+  // In mirror mode the phone refreshes the registration upstream itself, and in time.
+  const marginSec = forward.mode === "mirror" ? 0 : policy.upstreamMarginSec;
+  const lifetimeSec = lifetimeWithin(wantedSec, grant.sec, marginSec);
   return {
     ctid,
     contact: asked.uri,
@@ -205,6 +226,9 @@ function acceptedBinding(input: RegisterAnswerInput, grant: Grant, response: Sip
     path: ask.path,
     userAgent: forward.userAgent,
     replay: replayOf(response),
+    mode: forward.mode,
+    methods: forward.methods,
+    attr: policy.attr,
     registeredAtMs: registrationStart(
       { ctid, params: asked.params },
       { record: input.record, callId: request.callId, nowMs },
@@ -220,10 +244,10 @@ function acceptedBinding(input: RegisterAnswerInput, grant: Grant, response: Sip
  */
 function identityOf(
   { ctid, binding }: ForwardedContact,
-  { identity }: ForwardedRegister,
+  { identity, mode }: ForwardedRegister,
 ): { readonly callId: string; readonly cseq: number } {
-  if (ctid === identity.key) return identity;
-  const before = binding?.upstream;
+  if (ctid === identity.key || mode !== "contact") return identity;
+  const before = binding?.mode === "contact" ? binding.upstream : undefined;
   if (before !== undefined && before.callId !== identity.callId) return before;
   return { callId: `${identity.callId.replace(/\..*/u, "")}.${ctid}`, cseq: 0 };
 }
@@ -251,9 +275,63 @@ function replayOf(response: SipResponse): string {
   return copyLines(response, (id) => REPLAYED.includes(id));
 }
 
+/** The name under which a registration upstream is owed: the contact's, or the shared one. */
+function keyOf({ ctid }: ForwardedContact, { forward, ask }: RegisterAnswerInput): string {
+  return forward.mode === "aor" ? sharedKey(ask.aor) : ctid;
+}
+
 /** The de-registration of what has just been granted. */
 function owed(input: RegisterAnswerInput): (grant: Grant) => DeRegistration {
-  return (grant) => owedFor(grant.contact.ctid, registrationOf(grant, input), input);
+  return (grant) => {
+    const registration = registrationOf(grant, input);
+    // The numbers of a mirrored registration are the phone's, and its next REGISTER needs them.
+    const upstream =
+      input.forward.mode === "mirror" ? underNameOfItsOwn(registration, "undo") : registration;
+    return owedFor(keyOf(grant.contact, input), upstream, input);
+  };
+}
+
+/** What is owed for bindings that gave way: those that stood upstream by themselves. */
+function evictions({ forward, record, nowMs }: RegisterAnswerInput): readonly DeRegistration[] {
+  return forward.evicted.filter(({ ctid, upstream }) => {
+    const binding = record?.bindings.find((one) => one.ctid === ctid);
+    return binding?.mode === "contact" && upstream.expiresAtMs > nowMs;
+  });
+}
+
+/** What has been registered anew upstream by this request. */
+function undoOf(
+  input: RegisterAnswerInput,
+  registered: readonly Grant[],
+): readonly DeRegistration[] {
+  const isKnown = input.forward.mode === "aor" && sharers(input.record).length > 0;
+  const added = registered.filter(({ contact }) => contact.binding === undefined);
+  return isKnown ? NO_UNDO : onePerKey(added.map(owed(input)));
+}
+
+function onePerKey(owing: readonly DeRegistration[]): readonly DeRegistration[] {
+  return [...new Map(owing.map((entry) => [entry.ctid, entry])).values()];
+}
+
+function underNameOfItsOwn(upstream: UpstreamRegistration, name: string): UpstreamRegistration {
+  return { ...upstream, callId: `${upstream.callId}-${name}`, cseq: 0 };
+}
+
+/** The other devices that share the registration: it has been extended for them too. */
+function movedSharers(input: RegisterAnswerInput, granted: readonly Grant[]): readonly Binding[] {
+  const { forward, record } = input;
+  const shared = granted[0];
+  if (!staysShared(forward) || shared === undefined) return [];
+  const upstream = registrationOf(shared, input);
+  // A grant that was shortened shortens everything that depends on it.
+  const lastMs = upstream.expiresAtMs - input.policy.upstreamMarginSec * 1000;
+  return sharers(record)
+    .filter(
+      ({ ctid }) =>
+        granted.every(({ contact }) => contact.ctid !== ctid) &&
+        forward.evicted.every((gone) => gone.ctid !== ctid),
+    )
+    .map((one) => ({ ...one, upstream, expiresAtMs: Math.min(one.expiresAtMs, lastMs) }));
 }
 
 function owedFor(
@@ -265,14 +343,26 @@ function owedFor(
 }
 
 /**
- * When midreg's own address has changed, the contact it had registered before is left over upstream. It
- * is removed under a name of its own, since the live registration goes on using the old one.
+ * When midreg's own address or the mode has changed, the contact registered before is left over upstream,
+ * unless others go on using it. It is removed under a name of its own, since the live registration may go
+ * on using the old one.
  */
-function movedContact({ contact }: Grant, input: RegisterAnswerInput): DeRegistration[] {
-  const before = contact.binding?.upstream;
-  if (before === undefined || before.contact === contact.upstreamContact) return [];
-  const upstream = { ...before, callId: `${before.callId}-moved`, cseq: 0 };
-  return [owedFor(`${contact.ctid}-moved`, upstream, input)];
+function movedContacts(
+  input: RegisterAnswerInput,
+  put: readonly Binding[],
+  remove: readonly string[],
+): readonly DeRegistration[] {
+  const before = input.record?.bindings ?? [];
+  const contacts = new Set(input.forward.contacts.map(({ upstreamContact }) => upstreamContact));
+  for (const { upstream } of evictions(input)) contacts.add(upstream.contact);
+  for (const { upstream } of afterwards(before, put, remove)) contacts.add(upstream.contact);
+  const moved: DeRegistration[] = [];
+  for (const { ctid, upstream } of before) {
+    if (contacts.has(upstream.contact)) continue;
+    contacts.add(upstream.contact);
+    moved.push(owedFor(`${ctid}-moved`, underNameOfItsOwn(upstream, "moved"), input));
+  }
+  return moved;
 }
 
 function contactMissing(

@@ -1,18 +1,20 @@
-import type { AorRecord, Binding } from "../location/binding.ts";
+import type { AorRecord, Binding, DeRegistration } from "../location/binding.ts";
 import { type AorChange, buildChange, type Touch } from "../location/change.ts";
-import { validBindings } from "../location/match-contact.ts";
+import { contactKey, type MatchingMode, validBindings } from "../location/match-contact.ts";
 import { buildResponse } from "../sip/build-response.ts";
 import { HEADER } from "../sip/header-name.ts";
 import { secondsHeader, tokensOf } from "../sip/header-values.ts";
 import { hasHeader } from "../sip/message.ts";
+import { makeRoom } from "./contact-limit.ts";
 import { gruuSourceOf, registrationStart, restartedSiblings } from "./gruu.ts";
 import { type ForwardReason, type JudgedContact, judgeContact } from "./judge-contact.ts";
-import { userAgentOf } from "./read-register.ts";
+import { isSpread } from "./lifetimes.ts";
+import { methodsOf, userAgentOf } from "./read-register.ts";
 import { contactLine, pathLine } from "./register-answer.ts";
 import type { RegisterInput } from "./register-input.ts";
-import { buildForward, type ForwardedRegister } from "./rewrite-register.ts";
+import { buildForward, type ForwardedRegister, isShared } from "./rewrite-register.ts";
 
-type AbsorbReason = "refresh" | "retransmission" | "fetch";
+type AbsorbReason = "refresh" | "retransmission" | "fetch" | "removal";
 type RejectReason = "old-cseq" | "too-many-contacts" | "too-many-hops";
 
 export type RegisterDecision =
@@ -43,13 +45,12 @@ export function decideRegister(input: RegisterInput): RegisterDecision {
   if (input.ask.isStar) return decideStar(input);
   const judged = judgeAll(input);
   if (judged.some(({ verdict }) => verdict === "old-cseq")) return rejectOldCSeq(input);
-  if (isOverLimit(input, judged)) {
-    return reject(input, "too-many-contacts", 503, "Too many contacts");
-  }
-  if (requiresMore(input)) return forward(input, "require", judged);
+  const evicted = makeRoom(input, judged);
+  if (evicted === undefined) return reject(input, "too-many-contacts", 503, "Too many contacts");
+  if (requiresMore(input)) return forward(input, "require", judged, evicted);
   if (judged.length === 0) return decideFetch(input);
-  const reason = forwardReason(judged);
-  if (reason !== undefined) return forward(input, reason, judged);
+  const reason = forwardReason(input, judged);
+  if (reason !== undefined) return forward(input, reason, judged, evicted);
   return absorb(input, judged, judged[0]?.binding);
 }
 
@@ -63,15 +64,18 @@ function requiresMore({ request, policy }: RegisterInput): boolean {
 function judgeAll(input: RegisterInput): readonly JudgedContact[] {
   const { policy, ids } = input;
   // Randomness is drawn only where lifetimes are spread.
-  const fraction = policy.expiresMaxDeviationSec === 0 ? 0 : ids.fraction();
+  const fraction = isSpread(policy) ? ids.fraction() : 0;
   const judged = input.ask.contacts.map((asked) => judgeContact(asked, input, fraction));
-  return judged.length < 2 ? judged : lastWords(judged);
+  return judged.length < 2 ? judged : lastWords(judged, policy.matchingMode);
 }
 
 /** Of several contacts that mean the same binding the last counts, as in read-register.ts. */
-function lastWords(judged: readonly JudgedContact[]): JudgedContact[] {
+function lastWords(judged: readonly JudgedContact[], mode: MatchingMode): JudgedContact[] {
   const byBinding = new Map<string, JudgedContact>();
-  for (const contact of judged) byBinding.set(contact.binding?.ctid ?? contact.asked.uri, contact);
+  for (const contact of judged) {
+    const { asked, binding } = contact;
+    byBinding.set(binding?.ctid ?? contactKey(asked, mode) ?? asked.uri, contact);
+  }
   return [...byBinding.values()];
 }
 
@@ -85,33 +89,27 @@ function decideStar(input: RegisterInput): RegisterDecision {
 }
 
 /** The first reason among the contacts: one that has to be forwarded takes the whole request along. */
-function forwardReason(judged: readonly JudgedContact[]): ForwardReason | undefined {
+function forwardReason(
+  input: RegisterInput,
+  judged: readonly JudgedContact[],
+): ForwardReason | undefined {
+  let hasRemoval = false;
   for (const { verdict } of judged) {
-    if (verdict !== "refresh" && verdict !== "retransmission" && verdict !== "old-cseq") {
+    if (verdict === "proven-removal") hasRemoval = true;
+    else if (verdict !== "refresh" && verdict !== "retransmission" && verdict !== "old-cseq") {
       return verdict;
     }
   }
-  return undefined;
-}
-
-/** Whether the address-of-record would hold more bindings than it may, were the request accepted. */
-function isOverLimit(input: RegisterInput, judged: readonly JudgedContact[]): boolean {
-  const { maxContacts } = input.policy;
-  if (maxContacts === 0) return false;
-  const isNew = ({ asked, binding }: JudgedContact): boolean =>
-    asked.lifetimeSec > 0 && (binding === undefined || binding.expiresAtMs <= input.nowMs);
-  const added = judged.filter((contact) => isNew(contact)).length;
-  if (added === 0) return false;
-  const removed = judged.filter(
-    ({ asked, binding }) =>
-      asked.lifetimeSec === 0 && binding !== undefined && binding.expiresAtMs > input.nowMs,
-  ).length;
-  return validBindings(input.record, input.nowMs).length + added - removed > maxContacts;
+  // The last device takes the shared registration with it.
+  return hasRemoval && !isShared(input, judged) ? "removal" : undefined;
 }
 
 function decideFetch(input: RegisterInput): RegisterDecision {
   const own = senderBinding(input);
-  if (own === undefined && input.policy.absorb === "proven") return forward(input, "fetch", []);
+  const { absorb: proof, mode } = input.policy;
+  if (mode === "mirror" || (own === undefined && proof === "proven")) {
+    return forward(input, "fetch", []);
+  }
   return absorb(input, [], own);
 }
 
@@ -134,24 +132,30 @@ function absorb(
 ): RegisterDecision {
   const touch: Touch[] = [];
   const put: Binding[] = [];
+  const remove: string[] = [];
   for (const contact of judged) {
     const { verdict, binding } = contact;
+    if (verdict === "proven-removal" && binding !== undefined) remove.push(binding.ctid);
     if (verdict === "refresh" && binding !== undefined) {
-      // A proven refresh moves four numbers; an unproven one may have moved anything.
+      // A refresh that is proven by its flow moves four numbers; any other may have moved anything.
       const moved =
-        input.policy.absorb === "open" ? moveBinding(input, contact, binding) : undefined;
+        input.policy.absorb === "proven" ? undefined : moveBinding(input, contact, binding);
       if (moved === undefined) touch.push(buildTouch(input, contact, binding));
       else put.push(moved);
     }
   }
-  if (put.length > 0) put.push(...restartedSiblings(input.record, put, input.nowMs));
-  const answer = answer200(input, { touch, put }, own);
-  if (touch.length + put.length === 0) {
+  if (put.length > 0) {
+    const restarted = restartedSiblings(input.record, put, input.nowMs);
+    put.push(...restarted.filter(({ ctid }) => !remove.includes(ctid)));
+  }
+  const answer = answer200(input, { touch, put, remove }, own);
+  const refreshes = touch.length + put.length;
+  if (refreshes + remove.length === 0) {
     const reason = judged.length === 0 ? "fetch" : "retransmission";
     return { kind: "absorb", reason, change: undefined, answer };
   }
-  const change = buildChange(input.ask.aor, { touch, put });
-  return { kind: "absorb", reason: "refresh", change, answer };
+  const change = buildChange(input.ask.aor, { touch, put, remove });
+  return { kind: "absorb", reason: refreshes === 0 ? "removal" : "refresh", change, answer };
 }
 
 function buildTouch(
@@ -163,7 +167,7 @@ function buildTouch(
   return { ctid, cseq: request.cseq.number, expiresAtMs, updatedAtMs: nowMs };
 }
 
-/** The binding as an unproven refresh leaves it; undefined when a touch says all there is to say. */
+/** The binding as a refresh from anywhere leaves it; undefined when a touch says all there is to say. */
 function moveBinding(
   input: RegisterInput,
   contact: JudgedContact,
@@ -173,12 +177,16 @@ function moveBinding(
   const moved = {
     ...binding,
     ...buildTouch(input, contact, binding),
+    // Where the URI tells devices apart it stays as first seen, otherwise it may be a new address.
+    contact: input.policy.matchingMode.startsWith("contact") ? binding.contact : contact.asked.uri,
     params: contact.asked.params,
     q: contact.asked.q,
     callId: request.callId,
     source,
     path: ask.path,
     userAgent: userAgentOf(request),
+    methods: methodsOf(request),
+    attr: input.policy.attr,
     registeredAtMs: startOf(input, binding, contact.asked.params),
   };
   return isChanged(moved, binding) ? moved : undefined;
@@ -194,27 +202,32 @@ function startOf(
 
 function isChanged(a: Binding, b: Binding): boolean {
   return (
+    a.contact !== b.contact ||
     a.params !== b.params ||
     a.q !== b.q ||
     a.callId !== b.callId ||
     a.source !== b.source ||
     a.path !== b.path ||
-    a.userAgent !== b.userAgent
+    a.userAgent !== b.userAgent ||
+    a.methods !== b.methods ||
+    a.attr !== b.attr
   );
 }
 
-interface Refreshes {
+interface Absorbed {
   readonly touch: readonly Touch[];
   readonly put: readonly Binding[];
+  readonly remove: readonly string[];
 }
 
 /** The 200 that lists the bindings as they will be once the refreshes are made. */
 function answer200(
   input: RegisterInput,
-  { touch, put }: Refreshes,
+  { touch, put, remove }: Absorbed,
   own: Binding | undefined,
 ): string {
-  const listed = validBindings(withPut(input.record, put), input.nowMs);
+  const valid = validBindings(withPut(input.record, put), input.nowMs);
+  const listed = remove.length === 0 ? valid : valid.filter(({ ctid }) => !remove.includes(ctid));
   // Headers of the main registrar's own 200 that phones need again, such as Service-Route.
   const replay = own?.replay ?? "";
   const contacts = contactLine(listed, input.nowMs, touch, gruuSourceOf(input));
@@ -259,11 +272,13 @@ function forward(
   input: RegisterInput,
   reason: ForwardReason,
   judged: readonly JudgedContact[],
+  evicted: readonly DeRegistration[] = [],
 ): RegisterDecision {
   // RFC 3261 section 16.3 step 3. An absorbed REGISTER has arrived and needs no further hop.
   if (secondsHeader(input.request, HEADER.maxForwards) === 0) {
     return reject(input, "too-many-hops", 483, "Too Many Hops");
   }
-  const isProven = input.policy.absorb === "open" || senderBinding(input) !== undefined;
-  return { kind: "forward", reason, forward: buildForward(input, judged, isProven) };
+  const isProven = input.policy.absorb !== "proven" || senderBinding(input) !== undefined;
+  const built = buildForward(input, judged, isProven);
+  return { kind: "forward", reason, forward: { ...built, evicted } };
 }

@@ -19,15 +19,16 @@ const MAX_MIN_EXPIRES_SEC = 86_400;
 
 /**
  * The Min-Expires of a 423 that means midreg's own lifetime, in seconds; undefined for any other response, and
- * where what midreg asked for was long enough or was nothing but removals.
+ * where what midreg asked for was long enough, was nothing but removals or was what the phone wanted.
  */
 export function tooBriefFor(
-  { contacts }: ForwardedRegister,
+  { contacts, mode, isRemoval }: ForwardedRegister,
   response: SipResponse,
   outgoingExpiresSec: number,
 ): number | undefined {
   if (response.status !== 423) return undefined;
-  if (!contacts.some(({ asked }) => asked.lifetimeSec > 0)) return undefined;
+  // In mirror mode the lifetime is the phone's own.
+  if (mode === "mirror" || isRemoval || contacts.length === 0) return undefined;
   const minSec = secondsHeader(response, HEADER.minExpires);
   return minSec !== undefined && minSec > outgoingExpiresSec ? minSec : undefined;
 }

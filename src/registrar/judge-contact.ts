@@ -1,5 +1,5 @@
 import type { Binding } from "../location/binding.ts";
-import { matchContact } from "../location/match-contact.ts";
+import { findBinding } from "../location/match-contact.ts";
 import { spreadLifetime } from "./lifetimes.ts";
 import type { AskedContact } from "./read-register.ts";
 import type { RegisterInput } from "./register-input.ts";
@@ -17,12 +17,14 @@ export type ForwardReason =
   | "changed-call-id"
   | "changed-contact"
   | "changed-path"
+  | "changed-mode"
+  | "mirror"
   | "repeated-cseq"
   | "upstream-doubtful"
   | "upstream-expiring";
 
 /** What one contact of a REGISTER amounts to. */
-type Verdict = "refresh" | "retransmission" | "old-cseq" | ForwardReason;
+type Verdict = "refresh" | "retransmission" | "old-cseq" | "proven-removal" | ForwardReason;
 
 export interface JudgedContact {
   readonly asked: AskedContact;
@@ -41,9 +43,9 @@ export function judgeContact(
   input: RegisterInput,
   fraction: number,
 ): JudgedContact {
-  const { record, policy } = input;
-  const binding = matchContact(record, asked.uri);
-  const lifetimeSec = spreadLifetime(asked.lifetimeSec, policy, fraction);
+  const { record, request, policy } = input;
+  const binding = findBinding(record, asked, request.callId, policy.matchingMode);
+  const lifetimeSec = spreadLifetime(asked.lifetimeSec, policy, fraction, asked.rangePercent);
   if (binding === undefined) {
     const unknown = record === undefined ? "new-aor" : "new-contact";
     return { asked, binding, lifetimeSec, verdict: asked.lifetimeSec === 0 ? "removal" : unknown };
@@ -69,7 +71,9 @@ function judgeKnown(asked: AskedContact, binding: Binding, input: RegisterInput)
   const isSameCall = binding.callId === request.callId;
   // RFC 3261 section 10.3 step 7: an older request of the same Call-ID must not change anything.
   if (isSameCall && request.cseq.number < binding.cseq) return "old-cseq";
-  if (asked.lifetimeSec === 0) return "removal";
+  if (asked.lifetimeSec === 0) return judgeRemoval(asked, binding, input);
+  if (policy.mode === "mirror") return "mirror";
+  if (binding.mode !== policy.mode) return "changed-mode";
   if (binding.expiresAtMs <= nowMs) return "expired";
   const doubt = policy.absorb === "proven" ? doubtOf(asked, binding, input) : undefined;
   if (doubt !== undefined) return doubt;
@@ -78,6 +82,21 @@ function judgeKnown(asked: AskedContact, binding: Binding, input: RegisterInput)
   // answering needs nothing else to recognise it (section 8.2.7).
   const ageMs = nowMs - binding.updatedAtMs;
   return ageMs < policy.cseqDelaySec * 1000 ? "retransmission" : "repeated-cseq";
+}
+
+/**
+ * A removal is the main registrar's business, unless other devices share what is registered there: then
+ * nothing changes upstream, and proof is all it takes.
+ */
+function judgeRemoval(asked: AskedContact, binding: Binding, input: RegisterInput): Verdict {
+  const { request, nowMs, policy } = input;
+  if (policy.mode !== "aor" || binding.mode !== "aor" || binding.expiresAtMs <= nowMs) {
+    return "removal";
+  }
+  if (policy.absorb !== "proven") return "proven-removal";
+  if (request.cseq.number === binding.cseq) return "removal";
+  const doubt = doubtOf(asked, binding, input);
+  return doubt === undefined || doubt === "changed-contact" ? "proven-removal" : "removal";
 }
 
 /**

@@ -9,7 +9,7 @@ import { paramValue, withoutParams } from "../sip/params.ts";
 import { badRequest, type SipError } from "../sip/sip-error.ts";
 import { parseUri, type Uri } from "../sip/uri.ts";
 import { isOwnAor } from "./gruu.ts";
-import { askedLifetime } from "./lifetimes.ts";
+import { askedLifetime, isTooBrief, rangePercentFor, requestedLifetime } from "./lifetimes.ts";
 import type { RegisterPolicy } from "./register-policy.ts";
 
 /** One contact of a REGISTER as it will be stored if it is accepted. */
@@ -20,17 +20,23 @@ export interface AskedContact {
   readonly q: number | undefined;
   /** Clamped; 0 asks for removal. */
   readonly lifetimeSec: number;
+  /** What was asked for, not clamped: what mirror mode passes on. */
+  readonly requestedSec: number;
+  /** How much of that may be taken off at random, in percent. */
+  readonly rangePercent: number;
 }
 
 /** What a REGISTER asks for, checked against every limit before anything is looked up. */
 export interface RegisterAsk {
+  /** What it was read under, and is decided under. */
+  readonly policy: RegisterPolicy;
   readonly aor: string;
   /** Empty for a fetch and for "*". */
   readonly contacts: readonly AskedContact[];
   readonly isStar: boolean;
   /** Path values joined by a comma; empty for none. */
   readonly path: string;
-  /** Whether the device understands Path in answers (RFC 3327 section 5.3). */
+  /** Whether the device understands Path in answers, and is to be given it (RFC 3327 section 5.3). */
   readonly supportsPath: boolean;
   /** Whether it wants GRUUs in answers (RFC 5627 section 5.2), and gets them. */
   readonly supportsGruu: boolean;
@@ -52,22 +58,30 @@ export function readRegister(request: SipRequest, policy: RegisterPolicy): Regis
   if (isStar && expires !== 0) return badRequest("Contact * without Expires 0");
   const asked = isStar ? NO_CONTACTS : readContacts(contacts, expires, policy, request.to.uri);
   if ("status" in asked) return asked;
-  return { aor, contacts: asked, isStar, path, ...supportOf(request, path, policy) };
+  return { policy, aor, contacts: asked, isStar, path, ...supportOf(request, path, policy) };
 }
+
+/** RFC 3327 section 5.3 lets a registrar refuse a Path that the device would not understand in its answer. */
+const PATH_NOT_SUPPORTED: SipError = {
+  status: 420,
+  reason: "Bad Extension",
+  headers: "Unsupported: path\r\n",
+};
 
 function supportOf(
   request: SipRequest,
   path: string,
-  { gruu }: RegisterPolicy,
+  { gruu, pathMode }: RegisterPolicy,
 ): Pick<RegisterAsk, "supportsPath" | "supportsGruu"> {
-  const isAsked = (gruu || path !== "") && hasHeader(request, HEADER.supported);
+  const isPathGiven = path !== "" && pathMode !== "off";
+  const isAsked = (gruu || isPathGiven) && hasHeader(request, HEADER.supported);
   if (!isAsked) return NO_SUPPORT;
   // Most phones say what they support and few want GRUUs, so the list is taken apart only where it counts.
   const isWanted = headerValues(request, HEADER.supported).some((value) => GRUU.test(value));
-  if (path === "" && !isWanted) return NO_SUPPORT;
+  if (!isPathGiven && !isWanted) return NO_SUPPORT;
   const tags = tokensOf(request, HEADER.supported);
   return {
-    supportsPath: path !== "" && tags.includes("path"),
+    supportsPath: isPathGiven && tags.includes("path"),
     supportsGruu: gruu && tags.includes("gruu"),
   };
 }
@@ -91,6 +105,7 @@ function readContacts(
   for (const contact of contacts) {
     const uri = checkContact(contact, policy);
     if ("status" in uri) return uri;
+    if (isTooBrief(contact.expires, expires, policy)) return tooBrief(policy);
     const lifetimeSec = askedLifetime(contact.expires, expires, policy);
     if (lifetimeSec > 0 && policy.gruu && isLoop(contact, uri, aorUri)) return LOOP;
     // A contact that stands twice is one binding, and its last word counts.
@@ -102,6 +117,8 @@ function readContacts(
       params: keptParams(contact.params),
       q: contact.q ?? policy.defaultQ,
       lifetimeSec,
+      requestedSec: requestedLifetime(contact.expires, expires, policy),
+      rangePercent: rangePercentFor(contact.expires, expires, policy),
     };
   }
   return asked;
@@ -113,6 +130,12 @@ function isLoop({ params }: Contact, uri: Uri, aorUri: string): boolean {
 }
 
 const LOOP: SipError = { status: 403, reason: "Contact leads back here" };
+
+/** RFC 3261 section 10.3 step 7: a 423 says what would be long enough. */
+function tooBrief({ minExpiresSec }: RegisterPolicy): SipError {
+  const headers = `Min-Expires: ${minExpiresSec}\r\n`;
+  return { status: 423, reason: "Interval Too Brief", headers };
+}
 
 /**
  * URI parameters that the contacts of one REGISTER may have together: contacts are compared with each other
@@ -153,8 +176,23 @@ export function userAgentOf(request: SipRequest): string {
   return (headerValue(request, HEADER.userAgent) ?? "").slice(0, MAX_USER_AGENT_LENGTH);
 }
 
+/** Allow headers name every method there is, and phones list a dozen. */
+const MAX_METHODS_LENGTH = 255;
+
+/** The methods a device allows, as they are stored; empty when it does not say (RFC 3261 section 20.5). */
+export function methodsOf(request: SipRequest): string {
+  if (!hasHeader(request, HEADER.allow)) return "";
+  const methods = tokensOf(request, HEADER.allow).join(",").toUpperCase();
+  return methods.length > MAX_METHODS_LENGTH ? "" : methods;
+}
+
+function isPathSupported(request: SipRequest): boolean {
+  return tokensOf(request, HEADER.supported).includes("path");
+}
+
 function readPath(request: SipRequest, policy: RegisterPolicy): string | SipError {
   if (!hasHeader(request, HEADER.path)) return "";
+  if (policy.pathMode === "strict" && !isPathSupported(request)) return PATH_NOT_SUPPORTED;
   const values = addressesOf(request, HEADER.path);
   const first = values?.[0];
   if (first === undefined) return badRequest("Malformed Path");

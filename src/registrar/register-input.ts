@@ -20,6 +20,8 @@ export interface RegisterInput {
     ctid(aor: string, device: string): string;
     fraction(): number;
   };
+  /** The longest lifetime that any policy asks of the main registrar. */
+  readonly longestOutgoingSec: number;
   /** host:port of the listener that faces the main registrar. */
   readonly upstreamSentBy: string;
   /** Identity in use for a ctid, when it is newer than the stored one. */
@@ -28,6 +30,8 @@ export interface RegisterInput {
   readonly isDoubted: (ctid: string) => boolean;
   /** Whether a host and port of a URI are midreg's own. */
   readonly isOwnHost: (host: string, port: number | undefined) => boolean;
+  /** The realm whose credentials are checked here and go no further, if midreg challenges by itself. */
+  readonly ownRealmOf?: ((request: SipRequest) => string) | undefined;
   /** A Date header line with CRLF, or empty. */
   readonly dateLine: string;
 }

@@ -1,21 +1,47 @@
 import type { AorPolicy } from "../location/address-of-record.ts";
+import type { Mode } from "../location/binding.ts";
+import type { MatchingMode } from "../location/match-contact.ts";
 
 /** How REGISTERs are decided. Durations are in seconds; names follow OpenSIPS' parameters. */
 export interface RegisterPolicy {
+  /** Name of the rule that it comes from (rules.ts); empty when none has matched. */
+  readonly rule: string;
   readonly aor: AorPolicy;
-  /** Whether an absorbed REGISTER must be proven to come from the registered device (auth.absorb). */
-  readonly absorb: "proven" | "open";
+  readonly mode: Mode;
+  /** Stands for "@" in the user part of the contact that AoR throttling registers. */
+  readonly atEscapeStr: string;
+  /**
+   * What proves that a REGISTER comes from its user (auth.absorb): the flow it comes on, credentials that were
+   * checked before it came here, or nothing.
+   */
+  readonly absorb: "proven" | "digest" | "open";
   readonly contactIdInsertion: "ct-param" | "ct-username";
   readonly contactIdParam: string;
   readonly outgoingExpiresSec: number;
   readonly minExpiresSec: number;
   readonly defaultExpiresSec: number;
   readonly maxExpiresSec: number;
+  /** A lifetime that is too short is raised to the minimum, or refused with a 423. */
+  readonly minExpiresMode: "raise" | "reject";
   readonly expiresMaxDeviationSec: number;
+  /** How much of a lifetime that was asked for, or of the default, is taken off at random, in percent. */
+  readonly expiresRangePercent: number;
+  readonly defaultExpiresRangePercent: number;
   /** Preference of contacts without q, in thousandths; undefined leaves them without. */
   readonly defaultQ: number | undefined;
   /** Bindings per address-of-record; 0 is no limit. */
   readonly maxContacts: number;
+  /** What happens to a REGISTER that would exceed it (contact-limit.ts). */
+  readonly maxContactsPolicy: "refuse" | "evict-oldest" | "evict-same-instance";
+  /** When a contact is one that is bound already. */
+  readonly matchingMode: MatchingMode;
+  /**
+   * Path is kept and used in all of them (RFC 3327 section 5.3). `off` never gives it back, `lazy` does to
+   * devices that support it, `strict` refuses it from those that do not.
+   */
+  readonly pathMode: "off" | "lazy" | "strict";
+  /** The operator's own remark on the bindings made under this policy. */
+  readonly attr: string;
   readonly maxContactLength: number;
   /** Retry-After of midreg's own 5xx answers; 0 is none. */
   readonly retryAfterSec: number;

@@ -2,19 +2,21 @@
  * The REGISTER that goes to the main registrar in the place of the phone's: same credentials, same
  * headers, but midreg's own identity, contacts and lifetime.
  */
-import type { Binding } from "../location/binding.ts";
+import type { Binding, DeRegistration, Mode } from "../location/binding.ts";
+import { parseAuthHeader } from "../sip/auth-header.ts";
 import { formatQ } from "../sip/contact.ts";
 import { HEADER } from "../sip/header-name.ts";
 import { addressesOf, tokensOf } from "../sip/header-values.ts";
-import { hasHeader, headerValue, type SipRequest } from "../sip/message.ts";
+import { findLine, hasHeader, headerValue, lineValue, type SipRequest } from "../sip/message.ts";
 import { MessageRewrite } from "../sip/message-rewrite.ts";
 import type { NameAddr } from "../sip/name-addr.ts";
 import { withoutParams } from "../sip/params.ts";
 import { parseUri, uriParam } from "../sip/uri.ts";
 import type { JudgedContact } from "./judge-contact.ts";
-import { type AskedContact, userAgentOf } from "./read-register.ts";
+import { type AskedContact, methodsOf, userAgentOf } from "./read-register.ts";
 import type { RegisterInput } from "./register-input.ts";
 import type { RegisterPolicy } from "./register-policy.ts";
+import { sharedKey, sharers, userOfAor } from "./shared-contact.ts";
 import { fromTagOf, type Identity } from "./upstream-identity.ts";
 
 /** One contact of a forwarded REGISTER: what the phone asked for and what was asked for upstream. */
@@ -34,16 +36,22 @@ export interface ForwardedRegister {
   /** The message without a Via of midreg's own. */
   readonly text: string;
   readonly contacts: readonly ForwardedContact[];
+  readonly mode: Mode;
+  /** Nothing of the request is to be registered upstream any more, only removed. */
+  readonly isRemoval: boolean;
   readonly identity: Identity;
   /** ctids of the bindings whose registration upstream it may change. */
   readonly affected: readonly string[];
   /** Whether it comes from a device that is registered, or no proof is asked for (auth.absorb). */
   readonly isProven: boolean;
+  /** De-registrations of the bindings that give way to its contacts, if it is accepted. */
+  readonly evicted: readonly DeRegistration[];
   readonly requestUri: string;
   readonly to: string;
   /** Empty when it is the To URI. */
   readonly from: string;
   readonly userAgent: string;
+  readonly methods: string;
 }
 
 /** Builds the forwarded REGISTER. `judged` is empty for a fetch and for "*". */
@@ -51,41 +59,86 @@ export function buildForward(
   input: RegisterInput,
   judged: readonly JudgedContact[],
   isProven: boolean,
-): ForwardedRegister {
-  const { request, ask, record } = input;
-  const contacts = judged.map((contact) => forwardContact(input, contact));
+): Omit<ForwardedRegister, "evicted"> {
+  const { request, policy } = input;
+  const { mode } = policy;
+  const isRemoval = !isShared(input, judged) && judged.every(isRemovalAsked);
+  const contacts = judged.map((contact) => forwardContact(input, contact, isRemoval));
   const identity = chooseIdentity(input, contacts);
   const requestUri = upstreamRequestUri(input);
   const rewrite = new MessageRewrite(request)
     .startLine(`REGISTER ${requestUri} SIP/2.0`)
     .removeAll(HEADER.path)
     .removeAll(HEADER.recordRoute)
-    .set(HEADER.maxForwards, `Max-Forwards: ${nextMaxForwards(request)}`)
-    .set(HEADER.from, `From: ${withTag(request.from, fromTagOf(identity.callId))}`)
-    .set(HEADER.callId, `Call-ID: ${identity.callId}`)
-    .set(HEADER.cseq, `CSeq: ${identity.cseq} REGISTER`);
-  if (contacts.length > 0) rewriteContacts(rewrite, input, contacts);
+    .set(HEADER.maxForwards, `Max-Forwards: ${nextMaxForwards(request)}`);
+  // Mirror mode leaves the phone's own identity as it is.
+  if (mode !== "mirror") {
+    rewrite
+      .set(HEADER.from, `From: ${withTag(request.from, fromTagOf(identity.callId))}`)
+      .set(HEADER.callId, `Call-ID: ${identity.callId}`)
+      .set(HEADER.cseq, `CSeq: ${identity.cseq} REGISTER`);
+  }
+  if (contacts.length > 0) rewriteContacts(rewrite, input, { contacts, isRemoval });
   dropOwnRoute(rewrite, input);
   dropGruuRequire(rewrite, input);
-  const known = contacts.flatMap(({ binding }) => binding ?? []);
+  dropOwnCredentials(rewrite, input);
   return {
     text: rewrite.toText(),
     contacts,
+    mode,
+    isRemoval,
     identity,
-    affected: (ask.isStar ? (record?.bindings ?? []) : known).map(({ ctid }) => ctid),
+    affected: affectedBy(input, contacts),
     isProven,
     requestUri,
     to: request.to.uri,
     from: request.from.uri === request.to.uri ? "" : request.from.uri,
     userAgent: userAgentOf(request),
+    methods: methodsOf(request),
   };
 }
 
-function forwardContact(input: RegisterInput, judged: JudgedContact): ForwardedContact {
+function isRemovalAsked({ asked }: JudgedContact): boolean {
+  return asked.lifetimeSec === 0;
+}
+
+/** Whether devices that share a registration upstream are left once a request is carried out. */
+export function isShared(
+  { policy, record, nowMs }: RegisterInput,
+  judged: readonly JudgedContact[],
+): boolean {
+  if (policy.mode !== "aor") return false;
+  if (judged.some((contact) => !isRemovalAsked(contact))) return true;
+  return sharers(record).some(
+    (sharer) =>
+      sharer.expiresAtMs > nowMs && judged.every(({ binding }) => binding?.ctid !== sharer.ctid),
+  );
+}
+
+function affectedBy(
+  { policy, ask, record }: RegisterInput,
+  contacts: readonly ForwardedContact[],
+): readonly string[] {
+  const all = record?.bindings ?? [];
+  const named = contacts.flatMap(({ binding }) => binding ?? []);
+  const affected = ask.isStar ? all : policy.mode === "aor" ? sharers(record) : named;
+  return affected.map(({ ctid }) => ctid);
+}
+
+function forwardContact(
+  input: RegisterInput,
+  judged: JudgedContact,
+  isRemovalOfAll: boolean,
+): ForwardedContact {
   const { asked, binding, lifetimeSec } = judged;
+  if (input.policy.mode === "aor") {
+    const ctid = binding?.ctid ?? newCtid(input, asked.uri);
+    const contact = sharedContact(input, isRemovalOfAll);
+    return { ctid, asked, lifetimeSec, binding, upstreamContact: contact };
+  }
   const ctid = binding?.ctid ?? newCtid(input, asked.uri);
   // A removal names what the main registrar knows, even if midreg's own address has changed since.
-  const isRemoval = binding !== undefined && asked.lifetimeSec === 0;
+  const isRemoval = binding?.mode === input.policy.mode && asked.lifetimeSec === 0;
   const contact = isRemoval ? binding.upstream.contact : upstreamContact(asked, ctid, input);
   return { ctid, asked, lifetimeSec, binding, upstreamContact: contact };
 }
@@ -117,6 +170,15 @@ function upstreamContact(asked: AskedContact, ctid: string, input: RegisterInput
   return `sip:${userPart}${upstreamSentBy};${policy.contactIdParam}=${ctid}${extra}`;
 }
 
+/** The Contact URI that stands upstream for all devices of the address-of-record. */
+function sharedContact(input: RegisterInput, isRemoval: boolean): string {
+  const { policy, upstreamSentBy, ask, record } = input;
+  // A removal names what the main registrar knows, even if midreg's own address has changed since.
+  const known = isRemoval ? sharers(record)[0] : undefined;
+  if (known !== undefined) return known.upstream.contact;
+  return `sip:${userOfAor(ask.aor, policy)}@${upstreamSentBy}${policy.extraContactParams}`;
+}
+
 /** The ctid in a contact URI of ours, as the main registrar gives it back; undefined if it has none. */
 export function ctidOf(uriText: string, policy: RegisterPolicy): string | undefined {
   const uri = parseUri(uriText);
@@ -126,8 +188,23 @@ export function ctidOf(uriText: string, policy: RegisterPolicy): string | undefi
     : uriParam(uri, policy.contactIdParam.toLowerCase());
 }
 
-/** The identity of the first contact's registration stands for the whole request. */
 function chooseIdentity(input: RegisterInput, contacts: readonly ForwardedContact[]): Identity {
+  const { mode } = input.policy;
+  if (mode === "mirror") return mirroredIdentity(input, contacts);
+  return mode === "aor" ? sharedIdentity(input) : firstIdentity(input, contacts);
+}
+
+/** The phone's own. */
+function mirroredIdentity(
+  { ask, request }: RegisterInput,
+  contacts: readonly ForwardedContact[],
+): Identity {
+  const key = contacts[0]?.ctid ?? sharedKey(ask.aor);
+  return { key, callId: request.callId, cseq: request.cseq.number };
+}
+
+/** The identity of the first contact's registration stands for the whole request. */
+function firstIdentity(input: RegisterInput, contacts: readonly ForwardedContact[]): Identity {
   const { ids, ask, record, identities } = input;
   const first = contacts[0];
   // A request without contacts of its own goes under the name of the first binding.
@@ -135,9 +212,20 @@ function chooseIdentity(input: RegisterInput, contacts: readonly ForwardedContac
   const key = first?.ctid ?? binding?.ctid ?? ids.ctid(ask.aor, "*");
   const newer = identities(key);
   if (newer !== undefined) return newer;
-  return binding === undefined
+  // What was registered in another mode goes under a name that is not this registration's own.
+  if (binding?.mode !== "contact") return { key, callId: ids.callId(), cseq: 1 };
+  return { key, callId: binding.upstream.callId, cseq: binding.upstream.cseq + 1 };
+}
+
+/** The identity that all devices of the address-of-record go under. */
+function sharedIdentity({ ids, ask, record, identities }: RegisterInput): Identity {
+  const key = sharedKey(ask.aor);
+  const newer = identities(key);
+  if (newer !== undefined) return newer;
+  const known = sharers(record)[0]?.upstream;
+  return known === undefined
     ? { key, callId: ids.callId(), cseq: 1 }
-    : { key, callId: binding.upstream.callId, cseq: binding.upstream.cseq + 1 };
+    : { key, callId: known.callId, cseq: known.cseq + 1 };
 }
 
 /** The phone's Request-URI, except that midreg's own address gives way to the main registrar's. */
@@ -149,15 +237,26 @@ function upstreamRequestUri({ request, policy, isOwnHost }: RegisterInput): stri
 
 function rewriteContacts(
   rewrite: MessageRewrite,
-  { policy, request, ask }: RegisterInput,
-  contacts: readonly ForwardedContact[],
+  { policy, request }: RegisterInput,
+  forward: Pick<ForwardedRegister, "contacts" | "isRemoval">,
 ): void {
-  const values = contacts.map((contact) => upstreamContactValue(contact, policy));
-  rewrite.set(HEADER.contact, `Contact: ${values.join(", ")}`);
-  // The header must not contradict the contacts (spec row T21).
-  if (!hasHeader(request, HEADER.expires)) return;
-  const isRemoval = ask.contacts.every(({ lifetimeSec }) => lifetimeSec === 0);
-  rewrite.set(HEADER.expires, `Expires: ${isRemoval ? 0 : policy.outgoingExpiresSec}`);
+  rewrite.set(HEADER.contact, `Contact: ${contactValues(forward, policy)}`);
+  // The header must not contradict the contacts (spec row T21); mirror mode has not changed theirs.
+  if (policy.mode === "mirror" || !hasHeader(request, HEADER.expires)) return;
+  rewrite.set(HEADER.expires, `Expires: ${outgoingSec(forward.isRemoval, policy)}`);
+}
+
+function contactValues(
+  { contacts, isRemoval }: Pick<ForwardedRegister, "contacts" | "isRemoval">,
+  policy: RegisterPolicy,
+): string {
+  const shared = policy.mode === "aor" ? contacts[0]?.upstreamContact : undefined;
+  if (shared !== undefined) return `<${shared}>;expires=${outgoingSec(isRemoval, policy)}`;
+  return contacts.map((contact) => upstreamContactValue(contact, policy)).join(", ");
+}
+
+function outgoingSec(isRemoval: boolean, policy: RegisterPolicy): number {
+  return isRemoval ? 0 : policy.outgoingExpiresSec;
 }
 
 function upstreamContactValue(contact: ForwardedContact, policy: RegisterPolicy): string {
@@ -165,7 +264,8 @@ function upstreamContactValue(contact: ForwardedContact, policy: RegisterPolicy)
   const isPassed = (name: string): boolean => policy.upstreamContactParams.includes(name);
   const q = asked.q !== undefined && isPassed("q") ? `;q=${formatQ(asked.q)}` : "";
   const passed = asked.params === "" ? "" : withoutParams(asked.params, (name) => !isPassed(name));
-  const expires = asked.lifetimeSec === 0 ? 0 : policy.outgoingExpiresSec;
+  const expires =
+    policy.mode === "mirror" ? asked.requestedSec : outgoingSec(asked.lifetimeSec === 0, policy);
   return `<${contact.upstreamContact}>${passed}${q};expires=${expires}`;
 }
 
@@ -195,4 +295,15 @@ function dropOwnRoute(rewrite: MessageRewrite, { request, isOwnHost }: RegisterI
   const route = addressesOf(request, HEADER.route)?.[0];
   const uri = route === undefined ? undefined : parseUri(route.uri);
   if (uri !== undefined && isOwnHost(uri.host, uri.port)) rewrite.removeFirstValue(HEADER.route);
+}
+
+/** Credentials that midreg has checked itself stay here; those for other realms go on (section 22.3). */
+function dropOwnCredentials(rewrite: MessageRewrite, { request, ownRealmOf }: RegisterInput): void {
+  if (ownRealmOf === undefined) return;
+  const id = HEADER.authorization;
+  const realm = ownRealmOf(request);
+  for (let line = findLine(request, id); line !== -1; line = findLine(request, id, line + 1)) {
+    const { params } = parseAuthHeader(lineValue(request, line)) ?? {};
+    if (params?.get("realm") === realm) rewrite.removeLine(line);
+  }
 }

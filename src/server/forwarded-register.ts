@@ -1,29 +1,29 @@
-import type { AorRecord } from "../location/binding.ts";
+import { credentialRealms } from "../auth/verify-digest.ts";
 import {
   type AnswerReason,
   decideRegisterAnswer,
   type RegisterAnswer,
 } from "../registrar/decide-register-answer.ts";
 import { type LongerRegister, registerLonger } from "../registrar/interval-too-brief.ts";
-import type { RegisterAsk } from "../registrar/read-register.ts";
 import type { RegisterPolicy } from "../registrar/register-policy.ts";
+import { retryRegister } from "../registrar/retry-register.ts";
 import type { ForwardedRegister } from "../registrar/rewrite-register.ts";
 import { castsDoubt, type IdentityEvent, identityAfter } from "../registrar/upstream-identity.ts";
 import type { SipRequest, SipResponse } from "../sip/message.ts";
-import { type Arrival, flowOf } from "./arrival.ts";
+import { flowOf } from "./arrival.ts";
 import type { AttemptFailure, AttemptUser } from "./attempt.ts";
+import type { DigestGate } from "./digest-gate.ts";
 import { BUSY_RETRY_AFTER_SEC } from "./limits.ts";
 import type { RegisterContext } from "./register-context.ts";
+import { type ForwardedOn, recordForwarded } from "./register-decisions.ts";
 import type { ServerTransaction } from "./server-transaction.ts";
+import { asksOnlyFor, type LoginModules, UpstreamLogin } from "./upstream-login.ts";
 
 /** A REGISTER that is on its way upstream. */
-export interface ForwardedRun {
+export interface ForwardedRun extends ForwardedOn {
   readonly request: SipRequest;
-  readonly arrival: Arrival;
-  readonly ask: RegisterAsk;
-  readonly forward: ForwardedRegister;
-  readonly record: AorRecord | undefined;
-  readonly transaction: ServerTransaction;
+  /** How whoever sent it is answered. */
+  readonly transaction: Pick<ServerTransaction, "respond" | "reply">;
 }
 
 /** Counted results of the answers of the main registrar. */
@@ -53,18 +53,28 @@ const EVENT: Readonly<Record<AnswerReason, IdentityEvent>> = {
 export class ForwardedRegisterRun implements AttemptUser {
   readonly #run: ForwardedRun;
   readonly #context: RegisterContext;
+  /** Answers challenges in the phone's place; undefined where they are the phone's own business. */
+  #login: UpstreamLogin | undefined;
+  /** What is asked for, without any answers to challenges. */
+  #asked: ForwardedRegister;
+  /** As it was sent last. */
   #forward: ForwardedRegister;
   /** As it was when the request was decided. */
   #policy: RegisterPolicy;
-  #isRetried = false;
+  /** Answers to challenges since #asked was sent. */
+  #answers = 0;
+  #isLonger = false;
   #sentAtMs = 0;
+  #durationMs = 0;
   #answer: RegisterAnswer | undefined;
 
   constructor(run: ForwardedRun, context: RegisterContext) {
     this.#run = run;
     this.#context = context;
+    this.#asked = run.forward;
     this.#forward = run.forward;
-    this.#policy = context.policy.current;
+    this.#policy = run.ask.policy;
+    this.#login = loginFor(run, context);
   }
 
   start(): void {
@@ -73,12 +83,14 @@ export class ForwardedRegisterRun implements AttemptUser {
   }
 
   onResponse(response: SipResponse): void {
-    if (response.status < 200) return;
-    const longer = registerLonger(this.#forward, response, this.#policy.outgoingExpiresSec);
-    if (longer === undefined) return this.#finish(response);
-    this.#learn(longer.outgoingExpiresSec);
-    // Once: a main registrar that raises its demand each time must not be asked for ever.
-    return this.#isRetried ? this.#finish(response) : this.#retry(longer);
+    if (response.status < 200) return undefined;
+    const credentials = this.#login?.answer(response, this.#forward);
+    if (credentials !== undefined) return this.#retry(credentials);
+    const longer = this.#longerFor(response);
+    if (longer !== undefined) return this.#retryLonger(longer);
+    const gate = gateOf(this.#run, this.#context);
+    const isHopeless = gate !== undefined && asksOnlyFor(gate.realmOf(this.#run.request), response);
+    return isHopeless ? this.#refuse() : this.#finish(response);
   }
 
   onFailure(failure: AttemptFailure): void {
@@ -96,9 +108,11 @@ export class ForwardedRegisterRun implements AttemptUser {
     for (const ctid of affected) identities.trust(ctid);
     if (change !== undefined) {
       for (const ctid of change.remove) identities.delete(ctid);
+      outbox.forget(change.dequeue);
       sweep.watch(change);
       outbox.owe(change.enqueue);
     }
+    this.#record("accepted");
     this.#tell();
   }
 
@@ -107,6 +121,7 @@ export class ForwardedRegisterRun implements AttemptUser {
     const { log, outbox, tallies } = this.#context;
     log.error({ aor: this.#run.ask.aor, reason }, "registration not stored");
     tallies.count("error", "store");
+    this.#record("store");
     this.#keepIdentity("unstored");
     outbox.undo(this.#answer?.undo ?? []);
     const headers = `Retry-After: ${BUSY_RETRY_AFTER_SEC}\r\n`;
@@ -115,29 +130,71 @@ export class ForwardedRegisterRun implements AttemptUser {
   }
 
   #send(): void {
-    this.#sentAtMs = this.#context.clock.nowMs();
-    this.#context.upstream.send(this.#forward.text, "REGISTER", this, true);
+    const { clock, upstream } = this.#context;
+    this.#sentAtMs = clock.nowMs();
+    upstream.send(this.#forward.text, "REGISTER", this, true);
   }
 
-  /** The next REGISTERs ask for that much at once. */
-  #learn(outgoingExpiresSec: number): void {
-    const { policy, log } = this.#context;
-    if (!policy.raise(outgoingExpiresSec)) return;
-    log.warn({ outgoingExpiresSec }, "main registrar wants longer lifetimes than outgoing_expires");
-  }
-
-  #retry({ forward, outgoingExpiresSec }: LongerRegister): void {
-    this.#isRetried = true;
-    this.#forward = forward;
-    this.#policy = { ...this.#policy, outgoingExpiresSec };
+  #retry(credentials: string): void {
+    this.#answers += 1;
+    this.#forward = retryRegister(this.#asked, credentials, this.#answers);
     this.#send();
   }
 
-  #finish(response: SipResponse | undefined): void {
-    const { clock, store, inFlight, ids, tallies, outbox, upstream } = this.#context;
+  /** What to send in answer to a 423; the next REGISTERs ask for that much at once. */
+  #longerFor(response: SipResponse): LongerRegister | undefined {
+    // The answer to a challenge is good for one request: its nonce count may not come twice (RFC 7616 section 3.4).
+    const plain = { ...this.#forward, text: this.#asked.text };
+    const longer = registerLonger(plain, response, this.#policy.outgoingExpiresSec);
+    if (longer === undefined) return undefined;
+    const { outgoing, log } = this.#context;
+    const { outgoingExpiresSec } = longer;
+    if (outgoing.raise(outgoingExpiresSec)) {
+      const text = "main registrar wants longer lifetimes than outgoing_expires";
+      log.warn({ outgoingExpiresSec }, text);
+    }
+    // Once: a main registrar that raises its demand each time must not be asked for ever.
+    return this.#isLonger ? undefined : longer;
+  }
+
+  /** From here on it is another request, which the main registrar may challenge anew. */
+  #retryLonger({ forward, outgoingExpiresSec }: LongerRegister): void {
+    this.#isLonger = true;
+    this.#asked = forward;
+    this.#forward = forward;
+    this.#policy = { ...this.#policy, outgoingExpiresSec };
+    this.#answers = 0;
+    this.#login = loginFor(this.#run, this.#context);
+    this.#send();
+  }
+
+  /**
+   * The main registrar wants credentials that midreg does not have, or not the right ones. The phone has the same
+   * realm and password for midreg, so a challenge would only send it in circles.
+   */
+  #refuse(): void {
+    const { log, tallies } = this.#context;
+    this.#ended();
+    log.warn({ aor: this.#run.ask.aor }, "main registrar does not accept the stored credentials");
+    tallies.count("rejected", "upstream-login");
+    this.#keepIdentity("challenged");
+    this.#run.transaction.reply(403, "Forbidden", "");
+    this.#leave();
+  }
+
+  /** The main registrar has spoken, or will not any more. Returns the time. */
+  #ended(): number {
+    const { clock, inFlight, tallies } = this.#context;
     const nowMs = clock.nowMs();
     inFlight.n -= 1;
-    tallies.upstream.observe((nowMs - this.#sentAtMs) / 1000);
+    this.#durationMs = nowMs - this.#sentAtMs;
+    tallies.upstream.observe(this.#durationMs / 1000);
+    return nowMs;
+  }
+
+  #finish(response: SipResponse | undefined): void {
+    const { store, ids, tallies, outbox, upstream } = this.#context;
+    const nowMs = this.#ended();
     const { request, ask, record, arrival } = this.#run;
     const answer = decideRegisterAnswer({
       request,
@@ -158,6 +215,7 @@ export class ForwardedRegisterRun implements AttemptUser {
       tallies.count(RESULT[answer.reason], answer.reason);
     }
     if (answer.change !== undefined) return store.save(answer.change, this);
+    this.#record(answer.reason);
     this.#keepIdentity(EVENT[answer.reason]);
     if (answer.undo.length > 0) outbox.undo(answer.undo);
     return this.#tell();
@@ -166,10 +224,18 @@ export class ForwardedRegisterRun implements AttemptUser {
   /** The next REGISTER of this registration goes on from here, since the store does not know. */
   #keepIdentity(event: IdentityEvent): void {
     const { identities, ids } = this.#context;
-    const { identity, affected, isProven } = this.#forward;
-    identities.set(identityAfter(identity, event, ids.callId()));
+    const { identity, affected, isProven, mode } = this.#forward;
+    // A mirrored registration goes on under the phone's own name and numbers.
+    if (mode !== "mirror") identities.set(identityAfter(identity, event, ids.callId()));
     if (!castsDoubt(event, isProven)) return;
     for (const ctid of affected) identities.doubt(ctid);
+  }
+
+  #record(outcome: string): void {
+    const answer = this.#answer;
+    if (answer === undefined) return;
+    const end = { answer, outcome, durationMs: this.#durationMs };
+    recordForwarded(this.#context, this.#run, end, this.#context.clock.nowMs());
   }
 
   #tell(): void {
@@ -186,4 +252,31 @@ export class ForwardedRegisterRun implements AttemptUser {
   #leave(): void {
     this.#context.queue.leave(this.#run.ask.aor);
   }
+}
+
+/** What has checked the sender of a REGISTER; undefined where the rule that it hits does not ask for it. */
+function gateOf({ ask }: ForwardedRun, { gate }: RegisterContext): DigestGate | undefined {
+  return ask.policy.absorb === "digest" ? gate : undefined;
+}
+
+/**
+ * Only a request whose sender midreg has made sure of may be sent in the user's name, and only under a name of
+ * midreg's own: an answer takes a CSeq, and those of a mirrored REGISTER are the phone's.
+ */
+function loginFor(run: ForwardedRun, context: RegisterContext): UpstreamLogin | undefined {
+  const gate = run.forward.mode === "mirror" ? undefined : gateOf(run, context);
+  return gate === undefined ? undefined : buildLogin(run, gate, context);
+}
+
+/** The phone's credentials for realms other than midreg's own go on, and what they are asked for is theirs. */
+function buildLogin(
+  { request }: ForwardedRun,
+  gate: DigestGate,
+  modules: LoginModules,
+): UpstreamLogin {
+  const own = gate.realmOf(request);
+  return new UpstreamLogin(
+    modules,
+    credentialRealms(request).filter((realm) => realm !== own),
+  );
 }

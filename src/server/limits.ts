@@ -56,6 +56,13 @@ export const MAX_COUNTED_SOURCES = 10_000;
 export const MAX_DEREGISTRATIONS_IN_FLIGHT = 100;
 export const OUTBOX_TICK_MS = 250;
 
+/** REGISTERs of a resync under way at once: as many as the main registrar gets of de-registrations. */
+export const MAX_RESYNC_IN_FLIGHT = 100;
+
+/** How often a resync sends its share, and how many records it may look at for that: some 2 ms. */
+export const RESYNC_TICK_MS = 50;
+export const MAX_RESYNC_RECORDS_PER_TICK = 2000;
+
 /** Expiries processed in one go, so that a million at once do not hold up the traffic. */
 export const MAX_EXPIRIES_PER_TICK = 2000;
 export const SWEEP_TICK_MS = 1000;
@@ -83,3 +90,24 @@ export const DRAIN_LIMIT_MS = 10_000;
 
 /** Retry-After of a 503 that midreg gives because it cannot store or is full, in seconds. */
 export const BUSY_RETRY_AFTER_SEC = 10;
+
+/** Wrong passwords that one address may send for one user within the window, before it gets no answers. */
+export const MAX_AUTH_FAILURES_PER_USER = 5;
+
+/**
+ * And for all users together: many phones share an address, so it is much more; a phone that has its password
+ * wrong counts up to MAX_AUTH_FAILURES_PER_USER times.
+ */
+export const MAX_AUTH_FAILURES_PER_SOURCE = 100;
+
+/** How long it takes until failures up to a limit are forgotten; they are forgotten one by one. */
+export const AUTH_FAILURE_WINDOW_MS = 60_000;
+
+/** Addresses and users whose failures are counted at 200 bytes each; the oldest are forgotten first. */
+export const MAX_COUNTED_FAILURES = 50_000;
+
+/** Nonces whose counts are known, in each of two generations of 150 bytes an entry. */
+export const MAX_COUNTED_NONCES = 250_000;
+
+/** A request that comes again within this is a retransmission (timer F of RFC 3261 section 17.1.2.2). */
+export const RETRANSMISSION_MS = 32_000;

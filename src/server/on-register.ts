@@ -1,32 +1,85 @@
 import type { AorRecord } from "../location/binding.ts";
 import type { AorChange } from "../location/change.ts";
-import { decideRegister, type RegisterDecision } from "../registrar/decide-register.ts";
+import type { RegisterDecision } from "../registrar/decide-register.ts";
 import { type RegisterAsk, readRegister } from "../registrar/read-register.ts";
+import { policyFor } from "../registrar/rules.ts";
 import { buildResponse } from "../sip/build-response.ts";
 import type { SipRequest } from "../sip/message.ts";
 import type { AorTask } from "./aor-queue.ts";
-import { type Arrival, flowOf, sendResponse } from "./arrival.ts";
+import { type Arrival, sendResponse } from "./arrival.ts";
+import { decideInTurn } from "./decide-in-turn.ts";
+import type { GateVerdict } from "./digest-gate.ts";
 import { ForwardedRegisterRun } from "./forwarded-register.ts";
 import { BUSY_RETRY_AFTER_SEC, MAX_REGISTERS_IN_FLIGHT, MAX_WAIT_MS } from "./limits.ts";
 import type { RegisterContext } from "./register-context.ts";
+import { type DecidedRegister, recordAbsorbed, recordRefused } from "./register-decisions.ts";
 import type { ServerTransaction } from "./server-transaction.ts";
 
 /** Handles a REGISTER that belongs to no live transaction. */
 export function onRegister(request: SipRequest, arrival: Arrival, context: RegisterContext): void {
-  const ask = readRegister(request, context.options.registerPolicy);
+  const { registerRules, registerPolicy } = context.options;
+  const chosen = policyFor(request, arrival, registerRules, registerPolicy);
+  const policy = context.outgoing.applyTo(chosen);
+  const ask = readRegister(request, policy);
   if ("status" in ask) {
-    context.tallies.count("rejected", "malformed");
+    const reason = REFUSALS[ask.status] ?? "malformed";
+    context.tallies.count("rejected", reason);
+    if (context.log.isDebug) {
+      const { address, port } = arrival;
+      const call = { rule: policy.rule, call_id: request.callId, address, port };
+      context.log.debug({ kind: "reject", reason, detail: ask.reason, ...call }, "register");
+    }
     if (context.errors.allows(arrival.address, arrival.atMs))
       answer(context, arrival, request, ask);
-    return;
+    return undefined;
+  }
+  const verdict = policy.absorb === "digest" ? context.gate?.check(request, arrival) : undefined;
+  if (verdict !== undefined && verdict.kind !== "pass") {
+    if (context.log.isDebug)
+      logDecision(request, arrival, { aor: ask.aor, rule: policy.rule, ...verdict }, context);
+    return refuse(request, arrival, verdict, context);
   }
   const run = new RegisterRun(request, arrival, ask, context);
   const entered = context.queue.enter(ask.aor, run);
   if (entered === "full") {
     context.tallies.count("rejected", "queue-full");
+    const record = context.store.lookup(ask.aor);
+    const why = { reason: "queue-full", status: 503 };
+    recordRefused(context, { ask, arrival, record }, why, arrival.atMs);
     answerBusy(context, arrival, request);
   }
+  return undefined;
 }
+
+/** What the gate has not let through ends here, at no cost to its address-of-record. */
+function refuse(
+  request: SipRequest,
+  arrival: Arrival,
+  verdict: Exclude<GateVerdict, { kind: "pass" }>,
+  context: RegisterContext,
+): void {
+  const { tallies } = context;
+  switch (verdict.kind) {
+    case "challenge": {
+      const { reason, headers } = verdict;
+      tallies.count("rejected", reason);
+      return answer(context, arrival, request, { status: 401, reason: "Unauthorized", headers });
+    }
+    case "forbid":
+      tallies.count("rejected", "forbidden");
+      return answer(context, arrival, request, { status: 403, reason: "Forbidden" });
+    case "ignore":
+      return tallies.count("rejected", "slowed");
+    default:
+      return verdict satisfies never;
+  }
+}
+
+/** Reasons of refusals before anything is looked up; the others are about malformed requests. */
+const REFUSALS: Readonly<Record<number, string>> = {
+  420: "path-unsupported",
+  423: "too-brief",
+};
 
 function answer(
   { transport, ids }: RegisterContext,
@@ -83,13 +136,15 @@ class RegisterRun implements AorTask {
     known?.repeat();
     if (known !== undefined || nowMs - this.arrival.atMs > MAX_WAIT_MS) return this.#leave();
     const record = context.store.lookup(this.ask.aor);
-    const decision = this.#decide(record, Math.floor(nowMs));
+    const decision = decideInTurn(context, this, record, nowMs);
     if (context.log.isDebug) this.#log(decision);
     switch (decision.kind) {
       case "absorb":
+        recordAbsorbed(context, this.#decided(record), decision, nowMs);
         return this.#absorb(decision, record);
       case "reject":
         context.tallies.count("rejected", decision.reason);
+        recordRefused(context, this.#decided(record), decision, nowMs);
         if (context.errors.allows(this.arrival.address, nowMs)) this.#send(decision.answer);
         return this.#leave();
       case "forward":
@@ -110,29 +165,14 @@ class RegisterRun implements AorTask {
 
   /** A refresh that cannot be stored is not acknowledged; the binding stays as it was. */
   failed(reason: string): void {
-    const { log, tallies } = this.#context;
+    const { log, tallies, store, clock } = this.#context;
     log.debug({ aor: this.ask.aor, reason }, "refresh not stored");
     tallies.count("error", "store");
+    const record = store.lookup(this.ask.aor);
+    const why = { reason: "store", status: 503 };
+    recordRefused(this.#context, this.#decided(record), why, clock.nowMs());
     answerBusy(this.#context, this.arrival, this.request);
     this.#leave();
-  }
-
-  #decide(record: AorRecord | undefined, nowMs: number): RegisterDecision {
-    const { policy, ids, upstream, identities, isOwnHost } = this.#context;
-    return decideRegister({
-      request: this.request,
-      ask: this.ask,
-      record,
-      source: flowOf(this.arrival),
-      nowMs,
-      policy: policy.current,
-      ids,
-      upstreamSentBy: upstream.sentBy,
-      identities: identities.read,
-      isDoubted: identities.isDoubted,
-      isOwnHost,
-      dateLine: this.#context.dateLine(),
-    });
   }
 
   #absorb(
@@ -155,15 +195,29 @@ class RegisterRun implements AorTask {
     const transaction = this.#openTransaction();
     if (transaction === undefined) {
       context.tallies.count("rejected", "overload");
+      const why = { reason: "overload", status: 503 };
+      recordRefused(context, this.#decided(record), why, context.clock.nowMs());
       answerBusy(context, this.arrival, this.request);
       return this.#leave();
     }
     context.tallies.count("forwarded", reason);
     const run = new ForwardedRegisterRun(
-      { request: this.request, arrival: this.arrival, ask: this.ask, forward, record, transaction },
+      {
+        request: this.request,
+        arrival: this.arrival,
+        ask: this.ask,
+        reason,
+        forward,
+        record,
+        transaction,
+      },
       context,
     );
     return run.start();
+  }
+
+  #decided(record: AorRecord | undefined): DecidedRegister {
+    return { ask: this.ask, arrival: this.arrival, record };
   }
 
   #openTransaction(): ServerTransaction | undefined {
@@ -180,12 +234,32 @@ class RegisterRun implements AorTask {
     this.#context.queue.leave(this.ask.aor);
   }
 
-  #log(decision: RegisterDecision): void {
-    const { kind, reason } = decision;
-    const { address, port } = this.arrival;
-    const fields = { aor: this.ask.aor, kind, reason, call_id: this.request.callId, address, port };
-    this.#context.log.debug(fields, "register");
+  #log({ kind, reason }: RegisterDecision): void {
+    const { aor, policy } = this.ask;
+    logDecision(
+      this.request,
+      this.arrival,
+      { aor, kind, reason, rule: policy.rule },
+      this.#context,
+    );
   }
+}
+
+interface Decided {
+  readonly aor: string;
+  readonly kind: string;
+  readonly reason?: string;
+  readonly rule: string;
+}
+
+/** What was decided and why; never what was in the request besides. */
+function logDecision(
+  request: SipRequest,
+  { address, port }: Arrival,
+  { aor, kind, reason, rule }: Decided,
+  { log }: RegisterContext,
+): void {
+  log.debug({ aor, kind, reason, rule, call_id: request.callId, address, port }, "register");
 }
 
 /** Whether a refresh ends a binding sooner than the last one had promised. */

@@ -1,7 +1,10 @@
+import type { Binding } from "../location/binding.ts";
 import { type GruuLookup, resolveGruu } from "../location/gruu.ts";
+import type { LocationStore } from "../ports.ts";
 import { decideRequest } from "../proxy/decide-request.ts";
 import type { ProxyDecision, Sender } from "../proxy/proxy-input.ts";
 import { ctidOf } from "../registrar/rewrite-register.ts";
+import { aorOfUri, sharedTargets } from "../registrar/shared-contact.ts";
 import { buildResponse } from "../sip/build-response.ts";
 import type { SipRequest } from "../sip/message.ts";
 import { type Arrival, flowOf, sendResponse } from "./arrival.ts";
@@ -44,7 +47,8 @@ export function onAck(ack: SipRequest, arrival: Arrival, context: RequestContext
   }
   const decision = decide(ack, arrival, context);
   // An ACK is never answered.
-  if (decision.kind === "relay") relayAck(ack, arrival, decision, context);
+  const branch = decision.kind === "relay" ? decision.branches[0] : undefined;
+  if (branch !== undefined) relayAck(ack, arrival, branch, context);
 }
 
 /** Handles a CANCEL (RFC 3261 sections 9.2 and 16.10). */
@@ -63,7 +67,9 @@ function decide(request: SipRequest, arrival: Arrival, context: RequestContext):
   const { options, store, upstream, transport, isOwnHost, ids } = context;
   const source = flowOf(arrival);
   const policy = options.registerPolicy;
-  const nowMs = arrival.atMs;
+  // Phones cannot register while the main registrar is away, so their bindings may live on for calls.
+  const graceMs = upstream.isUp ? 0 : options.lookup.serveExpiredMs;
+  const nowMs = arrival.atMs - graceMs;
   return decideRequest({
     request,
     sender: senderOf(arrival, source, context),
@@ -74,11 +80,15 @@ function decide(request: SipRequest, arrival: Arrival, context: RequestContext):
     isOwnHost,
     mac: (text) => ids.mac(text),
     ctidOf: (uri) => ctidOf(uri, policy),
-    bindingOf: (ctid) => {
-      const binding = store.lookupCtid(ctid)?.binding;
-      // A binding whose time is up is gone, whether or not it has been swept (spec row T15).
-      return binding !== undefined && binding.expiresAtMs > nowMs ? binding : undefined;
+    targetsOf: (uri) => {
+      const ctid = ctidOf(uri, policy);
+      const binding = ctid === undefined ? undefined : validBinding(store, ctid, nowMs);
+      if (binding !== undefined) return [binding];
+      const aor = aorOfUri(uri, policy);
+      return sharedTargets(aor === undefined ? undefined : store.lookup(aor), nowMs);
     },
+    lookup: options.lookup,
+    bindingOf: (ctid) => validBinding(store, ctid, nowMs),
     aorOf: (ctid) => store.lookupCtid(ctid)?.aor,
     gruuTarget: (uri) => (policy.gruu ? resolveGruu(uri, gruuLookup(context, nowMs)) : undefined),
   });
@@ -87,6 +97,12 @@ function decide(request: SipRequest, arrival: Arrival, context: RequestContext):
 function gruuLookup({ options, store, ids }: RequestContext, nowMs: number): GruuLookup {
   const aorPolicy = options.registerPolicy.aor;
   return { aorPolicy, record: (aor) => store.lookup(aor), keys: ids, nowMs };
+}
+
+/** A binding whose time is up is gone, whether or not it has been swept (spec row T15). */
+function validBinding(store: LocationStore, ctid: string, nowMs: number): Binding | undefined {
+  const binding = store.lookupCtid(ctid)?.binding;
+  return binding !== undefined && binding.expiresAtMs > nowMs ? binding : undefined;
 }
 
 function senderOf(arrival: Arrival, source: string, context: RequestContext): Sender {

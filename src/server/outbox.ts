@@ -1,24 +1,30 @@
+import type { CredentialTable } from "../auth/credential-table.ts";
 import type { DeRegistration } from "../location/binding.ts";
 import { buildChange } from "../location/change.ts";
 import type { Ids, LocationStore, Log, Metrics, Tally } from "../ports.ts";
-import { buildDeRegister, decideDeRegister } from "../registrar/de-register.ts";
+import { afterAttempt, buildDeRegister, decideDeRegister } from "../registrar/de-register.ts";
 import type { SipResponse } from "../sip/message.ts";
 import type { AorQueue, AorTask } from "./aor-queue.ts";
 import type { AttemptUser } from "./attempt.ts";
+import type { DecisionLog } from "./decision-log.ts";
 import { MAX_DEREGISTRATIONS_IN_FLIGHT, OUTBOX_TICK_MS } from "./limits.ts";
+import { recordDeRegister } from "./register-decisions.ts";
 import type { TimerOwner, TimerQueue } from "./timer-queue.ts";
 import type { Upstream } from "./upstream.ts";
+import { UpstreamLogin } from "./upstream-login.ts";
 
 export interface OutboxModules {
   readonly store: LocationStore;
   readonly queue: AorQueue;
   readonly upstream: Upstream;
+  readonly credentials: CredentialTable;
   readonly timers: TimerQueue;
   readonly log: Log;
   readonly metrics: Metrics;
   readonly ids: Ids;
   readonly nowMs: () => number;
   readonly userAgent: string;
+  readonly decisions: DecisionLog;
 }
 
 /** Undoing is best effort when the store has failed already, and is bounded like everything else. */
@@ -75,6 +81,11 @@ export class Outbox implements TimerOwner {
     this.owe(owed);
   }
 
+  /** Registrations have been made again: what could not be stored of their end is settled too. */
+  forget(ctids: readonly string[]): void {
+    for (const ctid of ctids) this.#undo.delete(ctid);
+  }
+
   stop(): void {
     this.#isStopped = true;
   }
@@ -109,6 +120,7 @@ export class Outbox implements TimerOwner {
     const { store, log, nowMs } = this.#modules;
     const outcome = decideDeRegister(entry, status, Math.floor(nowMs()));
     this.#results[outcome.kind].n += 1;
+    recordDeRegister(this.#modules, entry, { outcome: outcome.kind, status });
     if (outcome.kind === "given-up") {
       log.warn({ aor: entry.aor, ctid: entry.ctid, status }, "de-registration given up");
     }
@@ -175,11 +187,13 @@ class DeRegisterRun implements AorTask, AttemptUser {
   #entry: DeRegistration;
   readonly #outbox: Outbox;
   readonly #modules: OutboxModules;
+  readonly #login: UpstreamLogin;
 
   constructor(entry: DeRegistration, outbox: Outbox, modules: OutboxModules) {
     this.#entry = entry;
     this.#outbox = outbox;
     this.#modules = modules;
+    this.#login = new UpstreamLogin(modules, []);
   }
 
   isSame(other: AorTask): boolean {
@@ -191,16 +205,23 @@ class DeRegisterRun implements AorTask, AttemptUser {
     const entry = this.#outbox.owed(this.#entry.ctid);
     if (entry === undefined) return this.#outbox.left(this.#entry);
     this.#entry = entry;
-    const text = buildDeRegister(this.#entry, this.#modules.userAgent);
-    this.#modules.upstream.send(text, "REGISTER", this, true);
-    return undefined;
+    return this.#send("");
   }
 
   onResponse(response: SipResponse): void {
-    if (response.status >= 200) this.#outbox.ended(this.#entry, response.status);
+    if (response.status < 200) return undefined;
+    const credentials = this.#login.answer(response, this.#entry.upstream);
+    if (credentials === undefined) return this.#outbox.ended(this.#entry, response.status);
+    this.#entry = afterAttempt(this.#entry);
+    return this.#send(`${credentials}\r\n`);
   }
 
   onFailure(): void {
     this.#outbox.ended(this.#entry, undefined);
+  }
+
+  #send(credentials: string): void {
+    const { upstream, userAgent } = this.#modules;
+    upstream.send(buildDeRegister(this.#entry, userAgent, credentials), "REGISTER", this, true);
   }
 }

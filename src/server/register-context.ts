@@ -1,5 +1,7 @@
 import type { AorQueue } from "./aor-queue.ts";
 import type { AttemptModules } from "./attempt.ts";
+import type { DecisionLog } from "./decision-log.ts";
+import type { DigestGate } from "./digest-gate.ts";
 import type { ErrorLimiter } from "./error-limiter.ts";
 import type { Outbox } from "./outbox.ts";
 import type { OutgoingPolicy } from "./outgoing-policy.ts";
@@ -13,8 +15,10 @@ import type { Upstream } from "./upstream.ts";
 export interface RegisterContext extends ServerModules, AttemptModules {
   readonly options: ServerOptions;
   readonly queue: AorQueue;
-  /** For what is decided of REGISTERs; options has it as the operator has written it. */
-  readonly policy: OutgoingPolicy;
+  /** Undefined unless every REGISTER has to bring credentials. */
+  readonly gate: DigestGate | undefined;
+  /** What the policies in `options` ask of the main registrar by now. */
+  readonly outgoing: OutgoingPolicy;
   readonly identities: PendingIdentities;
   readonly upstream: Upstream;
   readonly outbox: Outbox;
@@ -25,4 +29,5 @@ export interface RegisterContext extends ServerModules, AttemptModules {
   readonly inFlight: { n: number };
   readonly dateLine: () => string;
   readonly errors: ErrorLimiter;
+  readonly decisions: DecisionLog;
 }

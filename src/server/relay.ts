@@ -1,72 +1,26 @@
-import { parseFlow } from "../location/flow.ts";
-import type { Ids, Listener, Resolver, Tally, Target, Transport } from "../ports.ts";
+import type { Tally } from "../ports.ts";
+import { bestResponse } from "../proxy/best-response.ts";
 import { decideResponse } from "../proxy/decide-response.ts";
-import type { NextHop } from "../proxy/proxy-input.ts";
-import { buildCancel } from "../sip/build-ack.ts";
+import type { RelayBranch } from "../proxy/proxy-input.ts";
 import type { SipRequest, SipResponse } from "../sip/message.ts";
 import { type Arrival, flowOf } from "./arrival.ts";
-import { Attempt, type AttemptFailure, type AttemptModules, type AttemptUser } from "./attempt.ts";
-import { CANCEL_WAIT_MS, TIMER_C_MS } from "./limits.ts";
+import { Branch, type BranchFailure, type BranchModules, type BranchUser } from "./branch.ts";
+import { findHops } from "./hops.ts";
 import type { ServerTransaction, ServerTransactionUser } from "./server-transaction.ts";
-import type { Timer, TimerOwner } from "./timer-queue.ts";
 import { withVia } from "./transactions.ts";
-import type { Upstream } from "./upstream.ts";
 
 /** What relaying takes. */
-export interface RelayModules extends AttemptModules {
-  readonly transport: Transport;
-  readonly upstream: Upstream;
-  readonly ids: Ids;
-  readonly resolver: Resolver;
+export interface RelayModules extends BranchModules {
   /** Counts how relayed requests ended, by direction and result. */
   readonly tally: (direction: Direction, result: string) => Tally;
 }
 
 type Direction = "to-device" | "to-upstream";
 
-/** A request ready to go on: its text without midreg's Via, and where to. */
+/** A request ready to go on, by one way or by several at once. */
 export interface Relayed {
-  readonly text: string;
   readonly direction: Direction;
-  readonly nextHop: NextHop;
-}
-
-/** The listener a flow belongs to, or one of the same family when that one is gone. */
-function listenerOfFlow(transport: Transport, flow: string): Listener | undefined {
-  const parsed = parseFlow(flow);
-  if (parsed === undefined) return undefined;
-  const family = parsed.address.includes(":") ? 6 : 4;
-  return (
-    transport.listeners.find(({ id }) => id === parsed.listener) ??
-    transport.listeners.find((listener) => listener.family === family)
-  );
-}
-
-interface Hops {
-  readonly targets: readonly Target[];
-  readonly listenerFor: (target: Target) => Listener | undefined;
-}
-
-/** Finds the targets of a next hop; calls back at once where no name has to be looked up. */
-function findHops(nextHop: NextHop, modules: RelayModules, done: (hops: Hops) => void): void {
-  const { transport, upstream, resolver } = modules;
-  if (nextHop.kind === "upstream") {
-    done({ targets: upstream.targets, listenerFor: (target) => upstream.listenerFor(target) });
-    return;
-  }
-  const flow = nextHop.flow === undefined ? undefined : listenerOfFlow(transport, nextHop.flow);
-  const listenerFor = (target: Target): Listener | undefined => {
-    const family = target.address.includes(":") ? 6 : 4;
-    return flow?.family === family ? flow : upstream.listenerFor(target);
-  };
-  if (nextHop.kind === "flow") {
-    const parsed = parseFlow(nextHop.flow);
-    const { address = "", port = 0 } = parsed ?? {};
-    const targets = parsed === undefined ? [] : [{ protocol: "udp" as const, address, port }];
-    done({ targets, listenerFor });
-    return;
-  }
-  resolver.resolve(nextHop.uri, (targets) => done({ targets, listenerFor }));
+  readonly branches: readonly RelayBranch[];
 }
 
 /**
@@ -76,7 +30,7 @@ function findHops(nextHop: NextHop, modules: RelayModules, done: (hops: Hops) =>
 export function relayAck(
   ack: SipRequest,
   arrival: Arrival,
-  { text, nextHop }: Relayed,
+  { text, nextHop }: RelayBranch,
   modules: RelayModules,
 ): void {
   const seed = `${flowOf(arrival)}\0${ack.via.sentBy}\0${ack.via.branch ?? ""}\0${ack.callId}`;
@@ -89,118 +43,133 @@ export function relayAck(
   });
 }
 
-/** One request on its way through: a server transaction, a branch, and what keeps the two together. */
-export class Relay implements AttemptUser, ServerTransactionUser, TimerOwner {
+/** How a branch has ended: with a response that may be passed back, or with none. */
+interface Ending {
+  readonly status: number;
+  /** What is counted: the class of the status, or the failure. */
+  readonly result: string;
+  readonly response: SipResponse | undefined;
+}
+
+const PHRASES: Readonly<Record<number, string>> = {
+  408: "Request Timeout",
+  480: "Temporarily Unavailable",
+  487: "Request Terminated",
+  503: "Service Unavailable",
+};
+
+/**
+ * One request on its way through: a server transaction and its branches, the response context of RFC 3261
+ * section 16.7. The first 2xx goes back at once and ends the others, so does a 6xx; anything else waits
+ * until all have ended, and the best goes back.
+ */
+export class Relay implements BranchUser, ServerTransactionUser {
   readonly #relayed: Relayed;
   readonly #transaction: ServerTransaction;
   readonly #modules: RelayModules;
   readonly #isInvite: boolean;
-  #attempt: Attempt | undefined;
-  #timer: Timer | undefined;
-  #hasProvisional = false;
+  readonly #branches: readonly Branch[];
+  readonly #endings = new Map<Branch, Ending>();
+  /** The branch whose answer went back. */
+  #answered: Branch | undefined;
   #isCancelled = false;
-  #isCancelSent = false;
   #isAnswered = false;
 
   constructor(relayed: Relayed, transaction: ServerTransaction, modules: RelayModules) {
     this.#relayed = relayed;
     this.#transaction = transaction;
     this.#modules = modules;
-    this.#isInvite = transaction.method === "INVITE";
+    const { method } = transaction;
+    this.#isInvite = method === "INVITE";
+    this.#branches = relayed.branches.map((one) => new Branch({ ...one, method }, this, modules));
     if (this.#isInvite) transaction.user = this;
   }
 
   start(): void {
     // RFC 3261 section 16.2: a proxy answers an INVITE with 100 so that it is not sent again.
     if (this.#isInvite) this.#transaction.reply(100, "Trying");
-    findHops(this.#relayed.nextHop, this.#modules, (hops) => this.#send(hops));
+    for (const branch of this.#branches) branch.start();
   }
 
-  onResponse(response: SipResponse): void {
-    if (response.status < 200) this.#provisional(response.status);
-    const relayed = decideResponse(response, this.#relayed.direction);
-    if (relayed.kind === "stop") return;
-    if (relayed.status >= 200) this.#final(String(Math.floor(relayed.status / 100)));
-    this.#transaction.respond(relayed.status, relayed.text, response.toTag);
+  onBranchResponse(branch: Branch, response: SipResponse): void {
+    const { status } = response;
+    if (status < 200) return this.#isAnswered ? undefined : this.#pass(response);
+    // Section 16.7 step 5: every 2xx to an INVITE goes back, as its sender waits for an ACK.
+    if (status < 300 && (this.#isInvite || !this.#isAnswered))
+      return this.#succeed(branch, response);
+    const result = String(Math.floor(status / 100));
+    if (status >= 600) this.#cancelAll();
+    return this.#ended(branch, { status, result, response });
   }
 
-  onFailure(failure: AttemptFailure): void {
-    if (this.#isAnswered) return;
-    this.#final(failure);
-    if (failure !== "timeout") return this.#unreachable();
-    // RFC 4320 section 4.2: no 408 to anything but an INVITE, since it would come too late to help.
-    if (!this.#isInvite) return this.#transaction.abandon();
-    return this.#transaction.reply(408, "Request Timeout");
+  onBranchFailure(branch: Branch, failure: BranchFailure): void {
+    const status = this.#statusOf(failure);
+    this.#ended(branch, { status, result: failure, response: undefined });
   }
 
   /** The caller has given up (RFC 3261 section 16.10). */
   onCancel(): void {
     if (this.#isAnswered) return;
     this.#isCancelled = true;
-    this.#sendCancel();
+    this.#cancelAll();
   }
 
   /** Only RFC 2543 clients acknowledge a 2xx with the branch of the INVITE; it goes where that went. */
   onAck(ack: SipRequest, arrival: Arrival): void {
-    relayAck(ack, arrival, { ...this.#relayed, text: ack.text }, this.#modules);
+    const plan = (this.#answered ?? this.#branches[0])?.plan;
+    if (plan === undefined) return;
+    relayAck(ack, arrival, { text: ack.text, nextHop: plan.nextHop }, this.#modules);
   }
 
-  onTimer(what: string): void {
-    if (this.#isAnswered) return;
-    if (what === "timer-c" && this.#hasProvisional) return this.onCancel();
-    // Nothing more is to be expected from this branch.
-    this.#attempt?.transaction?.abandon();
-    this.#final(what);
-    const [status, reason] = this.#isCancelled
-      ? ([487, "Request Terminated"] as const)
-      : ([408, "Request Timeout"] as const);
-    return this.#transaction.reply(status, reason);
+  #succeed(branch: Branch, response: SipResponse): void {
+    this.#finish("2");
+    this.#answered ??= branch;
+    this.#endings.set(branch, { status: response.status, result: "2", response });
+    this.#pass(response);
+    this.#cancelAll();
   }
 
-  #send({ targets, listenerFor }: Hops): void {
-    if (this.#isCancelled) {
-      this.#final("cancelled");
-      return this.#transaction.reply(487, "Request Terminated");
+  #cancelAll(): void {
+    for (const branch of this.#branches) branch.cancel();
+  }
+
+  #ended(branch: Branch, ending: Ending): void {
+    this.#endings.set(branch, ending);
+    if (this.#isAnswered || this.#endings.size < this.#branches.length) return;
+    this.#answerBest();
+  }
+
+  #answerBest(): void {
+    const endings = [...this.#endings.values()];
+    const best = bestResponse(endings);
+    if (best === undefined) return;
+    this.#finish(best.result);
+    if (best.response !== undefined) {
+      const others = endings.flatMap(({ response }) => response ?? []);
+      return this.#pass(best.response, others);
     }
-    const { method } = this.#transaction;
-    const plan = { text: this.#relayed.text, method, targets, listenerFor, limitMs: undefined };
-    if (this.#isInvite) this.#timer = this.#modules.timers.start(TIMER_C_MS, this, "timer-c");
-    this.#attempt = new Attempt(plan, this, this.#modules);
-    return this.#attempt.start();
-  }
-
-  #provisional(status: number): void {
-    this.#hasProvisional = true;
-    if (this.#isCancelled) return this.#sendCancel();
-    if (!this.#isInvite || status === 100) return undefined;
-    // RFC 3261 section 16.7 step 2: every other provisional response sets Timer C back.
-    this.#timer?.cancel();
-    this.#timer = this.#modules.timers.start(TIMER_C_MS, this, "timer-c");
-    return undefined;
-  }
-
-  /** A CANCEL may only follow a provisional response (RFC 3261 section 9.1). */
-  #sendCancel(): void {
-    const request = this.#attempt?.transaction?.request;
-    if (!this.#hasProvisional || this.#isCancelSent || request === undefined) return;
-    this.#isCancelSent = true;
-    this.#timer?.cancel();
-    this.#timer = this.#modules.timers.start(CANCEL_WAIT_MS, this, "cancelled");
-    this.#modules.transactions.sendCancel(buildCancel(request.text), request);
-  }
-
-  #final(result: string): void {
-    this.#timer?.cancel();
-    if (this.#isAnswered) return;
-    this.#isAnswered = true;
-    this.#modules.tally(this.#relayed.direction, result).n += 1;
+    // RFC 4320 section 4.2: no 408 to anything but an INVITE, since it would come too late to help.
+    if (best.status === 408 && !this.#isInvite) return this.#transaction.abandon();
+    return this.#transaction.reply(best.status, PHRASES[best.status] ?? "");
   }
 
   /** A device that cannot be reached is away; a main registrar that cannot is out of service. */
-  #unreachable(): void {
-    if (this.#relayed.direction === "to-device") {
-      return this.#transaction.reply(480, "Temporarily Unavailable");
-    }
-    return this.#transaction.reply(503, "Service Unavailable");
+  #statusOf(failure: BranchFailure): number {
+    if (failure === "cancelled") return 487;
+    if (failure === "timer-c") return this.#isCancelled ? 487 : 408;
+    if (failure === "timeout") return 408;
+    return this.#relayed.direction === "to-device" ? 480 : 503;
+  }
+
+  #pass(response: SipResponse, others: readonly SipResponse[] = []): void {
+    const relayed = decideResponse(response, this.#relayed.direction, others);
+    if (relayed.kind === "stop") return;
+    this.#transaction.respond(relayed.status, relayed.text, response.toTag);
+  }
+
+  #finish(result: string): void {
+    if (this.#isAnswered) return;
+    this.#isAnswered = true;
+    this.#modules.tally(this.#relayed.direction, result).n += 1;
   }
 }

@@ -1,3 +1,4 @@
+import type { CredentialTable } from "../auth/credential-table.ts";
 import { bracketAddress } from "../location/flow.ts";
 import type {
   Clock,
@@ -9,13 +10,19 @@ import type {
   Resolver,
   Transport,
 } from "../ports.ts";
+import type { LookupPolicy } from "../proxy/lookup-policy.ts";
 import type { RegisterPolicy } from "../registrar/register-policy.ts";
+import type { RegisterRule } from "../registrar/rules.ts";
+import type { DecisionLogOptions } from "./decision-log.ts";
+import type { DigestOptions } from "./digest-gate.ts";
 
 /** The adapters the server is built on. */
 export interface ServerModules {
   readonly clock: Clock;
   readonly ids: Ids;
   readonly store: LocationStore;
+  /** What is known of passwords; may be empty. */
+  readonly credentials: CredentialTable;
   readonly transport: Transport;
   readonly resolver: Resolver;
   readonly metrics: Metrics;
@@ -24,7 +31,13 @@ export interface ServerModules {
 
 /** What the operator has decided. */
 export interface ServerOptions {
+  /** Holds for every REGISTER that no rule matches, and for all else. */
   readonly registerPolicy: RegisterPolicy;
+  readonly lookup: LookupPolicy;
+  /** How REGISTERs are challenged; needed where registerPolicy.absorb is "digest", and ignored elsewhere. */
+  readonly digest: DigestOptions;
+  /** The first one that matches a REGISTER gives its policy. */
+  readonly registerRules: readonly RegisterRule[];
   readonly upstreamUri: string;
   readonly upstreamTimeoutMs: number;
   readonly isTrustedUpstream: (address: string, port: number) => boolean;
@@ -32,6 +45,10 @@ export interface ServerOptions {
   readonly upstreamLocalAddress: string | undefined;
   /** Host names and addresses besides the listeners' that mean midreg itself, lower case. */
   readonly ownHosts: readonly string[];
+  /** How many decisions are remembered; see decision-log.ts. */
+  readonly decisions: DecisionLogOptions;
+  /** REGISTERs a second of a resync that is not told otherwise. */
+  readonly resyncRate: number;
   /** Product and version, for the User-Agent of midreg's own requests. */
   readonly userAgent: string;
 }

@@ -1,4 +1,5 @@
 import type { Listener, Receiver } from "../ports.ts";
+import type { RegisterPolicy } from "../registrar/register-policy.ts";
 import { buildResponse } from "../sip/build-response.ts";
 import type { SipRequest } from "../sip/message.ts";
 import { type MalformedRequest, parseMessage } from "../sip/parse-message.ts";
@@ -6,6 +7,8 @@ import { AorQueue } from "./aor-queue.ts";
 import { type Arrival, sendResponse } from "./arrival.ts";
 import { CountingTransport } from "./counting-transport.ts";
 import { DateLine } from "./date-line.ts";
+import { DecisionLog } from "./decision-log.ts";
+import { DigestGate, type DigestGateModules } from "./digest-gate.ts";
 import { ErrorLimiter } from "./error-limiter.ts";
 import { BUSY_RETRY_AFTER_SEC, DRAIN_LIMIT_MS, MAX_REQUEST_BYTES } from "./limits.ts";
 import { MessageTallies } from "./message-tallies.ts";
@@ -16,11 +19,13 @@ import { OutgoingPolicy } from "./outgoing-policy.ts";
 import { PendingIdentities } from "./pending-identities.ts";
 import type { RegisterContext } from "./register-context.ts";
 import { RegisterMetrics } from "./register-metrics.ts";
+import { Resync } from "./resync.ts";
+import { ServerAdmin } from "./server-admin.ts";
 import { buildIsOwnHost, type ServerModules, type ServerOptions } from "./server-modules.ts";
 import { Sweep } from "./sweep.ts";
 import { TimerQueue } from "./timer-queue.ts";
 import { Transactions } from "./transactions.ts";
-import { Upstream } from "./upstream.ts";
+import { Upstream, type UpstreamModules } from "./upstream.ts";
 
 /** The loop: takes what the transport hears, lets the pure rooms decide, and carries it out. */
 export class Server implements Receiver {
@@ -28,6 +33,9 @@ export class Server implements Receiver {
   readonly #context: RegisterContext & RequestContext;
   readonly #timers: TimerQueue;
   readonly #tallies: MessageTallies;
+  readonly #resync: Resync;
+  /** What operators can do. */
+  readonly admin: ServerAdmin;
   #isDraining = false;
 
   constructor(options: ServerOptions, adapters: ServerModules) {
@@ -40,6 +48,14 @@ export class Server implements Receiver {
     });
     this.#tallies = new MessageTallies(modules.metrics);
     this.#context = buildContext(options, modules, this.#timers);
+    const { registerPolicy: policy, resyncRate: rate, upstreamUri, userAgent } = options;
+    const nowMs = (): number => modules.clock.nowMs();
+    const resync = new Resync(
+      { rate, upstreamUri, policy, userAgent },
+      { ...this.#context, nowMs },
+    );
+    this.#resync = resync;
+    this.admin = new ServerAdmin(this.#context, resync, () => this.#isDraining);
   }
 
   /** Takes up what the store holds, opens the listeners and starts the work that nobody asks for. */
@@ -70,6 +86,7 @@ export class Server implements Receiver {
     sweep.stop();
     outbox.stop();
     upstream.stop();
+    this.#resync.stop();
     const endMs = clock.nowMs() + DRAIN_LIMIT_MS;
     const isOpen = (): boolean => transactions.openCount > 0 || queue.size > 0;
     await new Promise<void>((resolve) => {
@@ -169,33 +186,39 @@ function buildContext(
   modules: ServerModules,
   timers: TimerQueue,
 ): RegisterContext & RequestContext {
-  const { clock, ids, metrics, store, transport, resolver, log } = modules;
+  const { clock, ids, metrics, store, transport, resolver, log, credentials } = modules;
   const nowMs = (): number => clock.nowMs();
   const transactions = new Transactions({ transport, timers, ids, metrics });
   const queue = new AorQueue();
   const { listeners } = transport;
-  const upstream = new Upstream(
-    {
-      uri: options.upstreamUri,
-      timeoutMs: options.upstreamTimeoutMs,
-      isTrusted: options.isTrustedUpstream,
-      localAddress: options.upstreamLocalAddress,
-      userAgent: options.userAgent,
-    },
-    { listeners, log, metrics, nowMs, ids, transactions, timers, resolver },
-  );
-  const { userAgent } = options;
-  const owing = { store, queue, upstream, timers, log, metrics, ids, nowMs, userAgent };
+  const around = { listeners, log, metrics, nowMs, ids, transactions, timers, resolver };
+  const upstream = buildUpstream(options, around);
+  const decisions = new DecisionLog(options.decisions);
+  const owing = {
+    decisions,
+    store,
+    queue,
+    upstream,
+    timers,
+    log,
+    metrics,
+    ids,
+    nowMs,
+    userAgent: options.userAgent,
+    credentials,
+  };
   const outbox = new Outbox(owing);
   const identities = new PendingIdentities();
-  const policy = new OutgoingPolicy(options.registerPolicy);
-  const sweep = new Sweep({ ...owing, outbox, identities, policy });
+  const graceMs = (): number => (upstream.isUp ? 0 : options.lookup.serveExpiredMs);
+  const outgoing = new OutgoingPolicy(policiesOf(options));
+  const sweep = new Sweep({ ...owing, outbox, identities, outgoing, graceMs });
   const inFlight = { n: 0 };
+  const isOwnHost = buildIsOwnHost(listeners, options.ownHosts);
   watchGauges(modules, inFlight);
   return {
     ...modules,
     options,
-    policy,
+    outgoing,
     transactions,
     timers,
     queue,
@@ -207,9 +230,34 @@ function buildContext(
     tallies: new RegisterMetrics(metrics),
     tally: (direction, result) => metrics.counter("proxied_requests_total", { direction, result }),
     errors: new ErrorLimiter(),
-    isOwnHost: buildIsOwnHost(listeners, options.ownHosts),
+    isOwnHost,
+    gate: buildGate(options, { credentials, ids, metrics, isOwnHost, nowMs }),
+    decisions,
     dateLine: new DateLine(clock).read,
   };
+}
+
+function buildUpstream(options: ServerOptions, modules: UpstreamModules): Upstream {
+  const { upstreamUri, upstreamTimeoutMs, isTrustedUpstream, upstreamLocalAddress } = options;
+  return new Upstream(
+    {
+      uri: upstreamUri,
+      timeoutMs: upstreamTimeoutMs,
+      isTrusted: isTrustedUpstream,
+      localAddress: upstreamLocalAddress,
+      userAgent: options.userAgent,
+    },
+    modules,
+  );
+}
+
+function policiesOf({ registerPolicy, registerRules }: ServerOptions): readonly RegisterPolicy[] {
+  return [registerPolicy, ...registerRules.map(({ policy }) => policy)];
+}
+
+function buildGate(options: ServerOptions, modules: DigestGateModules): DigestGate | undefined {
+  const isNeeded = policiesOf(options).some(({ absorb }) => absorb === "digest");
+  return isNeeded ? new DigestGate(options.digest, modules) : undefined;
 }
 
 function watchGauges({ metrics, store }: ServerModules, inFlight: { readonly n: number }): void {

@@ -3,10 +3,12 @@ import type { AorChange } from "../location/change.ts";
 import type { LocationStore, Log, Metrics, Tally } from "../ports.ts";
 import { decideExpiry, nextExpiryMs } from "../registrar/decide-expiry.ts";
 import type { AorQueue, AorTask } from "./aor-queue.ts";
+import type { DecisionLog } from "./decision-log.ts";
 import { MAX_EXPIRIES_PER_TICK, SWEEP_TICK_MS } from "./limits.ts";
 import type { Outbox } from "./outbox.ts";
 import type { OutgoingPolicy } from "./outgoing-policy.ts";
 import type { PendingIdentities } from "./pending-identities.ts";
+import { recordEnded } from "./register-decisions.ts";
 import type { TimerOwner, TimerQueue } from "./timer-queue.ts";
 
 export interface SweepModules {
@@ -18,7 +20,10 @@ export interface SweepModules {
   readonly log: Log;
   readonly metrics: Metrics;
   readonly nowMs: () => number;
-  readonly policy: OutgoingPolicy;
+  readonly outgoing: OutgoingPolicy;
+  /** How long bindings are kept beyond their end as things are now (LookupPolicy.serveExpiredMs). */
+  readonly graceMs: () => number;
+  readonly decisions: DecisionLog;
 }
 
 /**
@@ -85,9 +90,11 @@ export class Sweep implements TimerOwner {
     }
     return store.save(change, {
       committed: () => {
+        if (record !== undefined) recordEnded(this.#modules, record, change, "expire");
         this.#expired.n += change.remove.length;
         log.debug({ aor, expired: change.remove.length }, "bindings expired");
         for (const ctid of change.remove) this.#modules.identities.delete(ctid);
+        for (const { ctid } of change.enqueue) this.#modules.identities.delete(ctid);
         this.#modules.outbox.owe(change.enqueue);
         this.#finish(aor);
       },
@@ -97,12 +104,12 @@ export class Sweep implements TimerOwner {
   }
 
   #decide(record: AorRecord): AorChange | undefined {
-    const { nowMs, identities, policy } = this.#modules;
+    const { nowMs, identities, outgoing, graceMs } = this.#modules;
     return decideExpiry(record, {
-      nowMs: Math.floor(nowMs()),
+      nowMs: Math.floor(nowMs() - graceMs()),
       identities: identities.read,
       isDoubted: identities.isDoubted,
-      outgoingExpiresSec: policy.current.outgoingExpiresSec,
+      outgoingExpiresSec: outgoing.longestSec,
     });
   }
 
@@ -116,7 +123,10 @@ export class Sweep implements TimerOwner {
     const record = this.#modules.store.lookup(aor);
     const dueMs = record === undefined ? undefined : nextExpiryMs(record);
     if (record === undefined || dueMs === undefined) return;
-    if (dueMs > this.#modules.nowMs()) return this.#schedule(record);
+    const nowMs = this.#modules.nowMs();
+    if (dueMs > nowMs) return this.#schedule(record);
+    // What is kept for the time being is looked at again now and then.
+    if (dueMs > nowMs - this.#modules.graceMs()) return this.#add(aor, nowMs + GRACE_TICK_MS);
     const entered = this.#modules.queue.enter(aor, new ExpiryRun(aor, this));
     if (entered === "full") this.#schedule(record);
     return undefined;
@@ -135,6 +145,8 @@ export class Sweep implements TimerOwner {
     else slot.push(aor);
   }
 }
+
+const GRACE_TICK_MS = 5000;
 
 /** With a backlog the next slice follows soon, but traffic comes first. */
 const BUSY_TICK_MS = 20;

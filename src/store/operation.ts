@@ -2,7 +2,7 @@
  * The stored form of changes: rows in the order of the table columns, and the operations the journal
  * keeps. What is read back is checked here and nowhere else.
  */
-import type { Binding, DeRegistration, UpstreamRegistration } from "../location/binding.ts";
+import type { Binding, DeRegistration, Mode, UpstreamRegistration } from "../location/binding.ts";
 import type { AorChange } from "../location/change.ts";
 import { UnreadableContent } from "./store-error.ts";
 
@@ -26,6 +26,9 @@ export type BindingRow = readonly [
   upstreamRequestUri: string,
   upstreamFrom: string,
   upstreamTo: string,
+  mode: string,
+  methods: string,
+  attr: string,
   registeredAtMs: number,
   upstreamGruu: string,
   cseq: number,
@@ -34,7 +37,7 @@ export type BindingRow = readonly [
 ];
 
 /** How many values of a BindingRow belong to the table `binding`. */
-export const BINDING_COLUMNS = 20;
+export const BINDING_COLUMNS = 23;
 
 /** Columns of `deregistration`. */
 export type OutboxRow = readonly [
@@ -69,7 +72,7 @@ export type Operation =
 
 /** One letter for each value: text, integer, or "?" for an integer that may be null. */
 const SHAPES: Readonly<Record<string, string>> = {
-  put: "itttt?ttttttiittttitiii",
+  put: "itttt?ttttttiitttttttitiii",
   touch: "itiii",
   remove: "it",
   enqueue: "ttiitiitttt",
@@ -101,6 +104,12 @@ export function isRow(values: unknown): values is readonly unknown[] {
 
 export function isBindingRow(values: unknown): values is BindingRow {
   return fits(values, "put");
+}
+
+/** Throws UnreadableContent. */
+export function readMode(text: string): Mode {
+  if (text === "contact" || text === "aor" || text === "mirror") return text;
+  throw new UnreadableContent("a binding has an unknown mode");
 }
 
 export function isOutboxRow(values: unknown): values is OutboxRow {
@@ -192,6 +201,9 @@ function buildBindingRow(id: number, aor: string, binding: Binding): BindingRow 
     upstream.requestUri,
     upstream.from,
     upstream.to,
+    binding.mode,
+    binding.methods,
+    binding.attr,
     binding.registeredAtMs,
     binding.upstreamGruu,
     binding.cseq,

@@ -1,6 +1,6 @@
-import type { Binding, UpstreamRegistration } from "../location/binding.ts";
+import type { Binding, Mode, UpstreamRegistration } from "../location/binding.ts";
 import type { Interner } from "./interner.ts";
-import type { BindingRow } from "./operation.ts";
+import { type BindingRow, readMode } from "./operation.ts";
 
 /**
  * A binding as the working copy keeps it. Its own properties are exactly those of Binding, so that a
@@ -20,6 +20,9 @@ export class StoredBinding implements Binding {
   readonly path: string;
   readonly userAgent: string;
   readonly replay: string;
+  readonly mode: Mode;
+  readonly methods: string;
+  readonly attr: string;
   readonly registeredAtMs: number;
   readonly upstreamGruu: string;
   readonly upstream: UpstreamRegistration;
@@ -33,15 +36,18 @@ export class StoredBinding implements Binding {
     this.params = interner.intern(row[4]);
     this.q = row[5] ?? undefined;
     this.callId = row[6];
-    this.cseq = row[20];
-    this.expiresAtMs = row[21];
-    this.updatedAtMs = row[22];
+    this.cseq = row[23];
+    this.expiresAtMs = row[24];
+    this.updatedAtMs = row[25];
     this.source = row[7];
     this.path = interner.intern(row[8]);
     this.userAgent = interner.intern(row[9]);
     this.replay = interner.intern(row[10]);
-    this.registeredAtMs = row[18];
-    this.upstreamGruu = row[19];
+    this.mode = readMode(row[18]);
+    this.methods = interner.intern(row[19]);
+    this.attr = interner.intern(row[20]);
+    this.registeredAtMs = row[21];
+    this.upstreamGruu = row[22];
     this.upstream = {
       callId: row[11],
       cseq: row[12],

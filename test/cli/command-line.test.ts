@@ -4,6 +4,14 @@ import { type Command, parseCommandLine } from "../../src/cli/command-line.ts";
 
 const run = (flags: object, configFile?: string): object => ({ kind: "run", configFile, flags });
 
+const operate = (operation: object): object => ({
+  kind: "operate",
+  operation,
+  admin: undefined,
+  configFile: undefined,
+  isJson: false,
+});
+
 test.each<[line: string, expected: object]>([
   ["", run({})],
   ["run", run({})],
@@ -23,6 +31,58 @@ test.each<[line: string, expected: object]>([
   ["run --config a.yaml --upstream sip:h", run({ upstream: "sip:h" }, "a.yaml")],
   ["check --config a.yaml", { kind: "check", configFile: "a.yaml", flags: {} }],
   ["check --mode ct", { kind: "check", configFile: undefined, flags: { mode: "ct" } }],
+  [
+    "credential import users --data /x",
+    {
+      kind: "credential",
+      action: { name: "import", file: "users" },
+      configFile: undefined,
+      dataDir: "/x",
+    },
+  ],
+  [
+    "credential set alice sip.test --config a.yaml",
+    {
+      kind: "credential",
+      action: { name: "set", username: "alice", realm: "sip.test", algorithm: undefined },
+      configFile: "a.yaml",
+      dataDir: undefined,
+    },
+  ],
+  [
+    "credential rm alice sip.test",
+    {
+      kind: "credential",
+      action: { name: "rm", username: "alice", realm: "sip.test" },
+      configFile: undefined,
+      dataDir: undefined,
+    },
+  ],
+  [
+    "credential list",
+    { kind: "credential", action: { name: "list" }, configFile: undefined, dataDir: undefined },
+  ],
+  ["aor list", operate({ name: "list", prefix: "", limit: undefined })],
+  ["aor list --prefix al --limit 5", operate({ name: "list", prefix: "al", limit: "5" })],
+  ["aor dump --json", { ...operate({ name: "dump", prefix: "" }), isJson: true }],
+  ["aor show a@b", operate({ name: "show", aor: "a@b" })],
+  [
+    "aor show a@b --admin 127.0.0.1:1",
+    { ...operate({ name: "show", aor: "a@b" }), admin: "127.0.0.1:1" },
+  ],
+  ["aor rm --config m.yaml a@b", { ...operate({ name: "rm", aor: "a@b" }), configFile: "m.yaml" }],
+  ["aor rm-contact a@b c1", operate({ name: "rm-contact", aor: "a@b", contact: "c1" })],
+  [
+    "aor add a@b sip:c --expires 60 --q 0.5",
+    operate({ name: "add", aor: "a@b", contact: "sip:c", expires: "60", q: "0.5" }),
+  ],
+  ["resync", operate({ name: "resync", aor: undefined, upstream: undefined, rate: undefined })],
+  [
+    "resync --aor a@b --upstream h --rate 5",
+    operate({ name: "resync", aor: "a@b", upstream: "h", rate: "5" }),
+  ],
+  ["resync --status", operate({ name: "resync-status" })],
+  ["resync --stop", operate({ name: "resync-stop" })],
   ["version", { kind: "version" }],
   ["--version", { kind: "version" }],
   ["-V", { kind: "version" }],
@@ -39,11 +99,17 @@ test.each<[line: string, reason: string]>([
     "unknown option '--outgoing-expire' (Did you mean --outgoing-expires?)",
   ],
   ["--zzz", "unknown option '--zzz'"],
+  ["credential set alice", "missing required argument 'REALM'"],
+  ["credential lst", "unknown command 'lst' (Did you mean list?)"],
   ["--upstream", "option '--upstream <URI>' argument missing"],
   [
     "--upstream sip:h check",
     "unexpected argument: a command goes first, a value right after its flag",
   ],
+  ["aor show", "missing required argument 'AOR'"],
+  ["aor rm a@b c", "unexpected argument: a command goes first, a value right after its flag"],
+  ["aor lsit", "unknown command 'lsit' (Did you mean list?)"],
+  ["resync --rte 5", "unknown option '--rte' (Did you mean --rate?)"],
   ["run x", "unexpected argument: a command goes first, a value right after its flag"],
 ])("midreg %s is a usage error in one line", (line, reason) => {
   expect(parseCommandLine(line.split(" "))).toEqual({

@@ -11,7 +11,11 @@ interface Ran {
 }
 
 /** Runs the program with these arguments; it is asked to stop as soon as it listens for that. */
-async function run(argv: readonly string[], env: Record<string, string> = {}): Promise<Ran> {
+async function run(
+  argv: readonly string[],
+  env: Record<string, string> = {},
+  input = "",
+): Promise<Ran> {
   const written = { out: "", err: "" };
   const code = await runProgram({
     argv,
@@ -22,6 +26,7 @@ async function run(argv: readonly string[], env: Record<string, string> = {}): P
     err: (text) => {
       written.err += text;
     },
+    readInput: () => input,
     onceStopped: (stop) => stop("SIGTERM"),
   });
   return { code, ...written };

@@ -33,6 +33,7 @@ test("everything that is set about registrations reaches the decisions, and ever
     "  case_sensitive: false",
     "  realm_prefix: sip.",
     "  retry_after: 15",
+    "  default_q: 0.25",
     "usrloc: { use_domain: false, cseq_delay: 7 }",
     "auth: { absorb: open }",
   ].join("\n");
@@ -43,6 +44,7 @@ test("everything that is set about registrations reaches the decisions, and ever
     defaultExpiresSec: 900,
     maxContacts: 4,
     retryAfterSec: 15,
+    defaultQ: 250,
     cseqDelaySec: 7,
     absorb: "open",
     maxCallIdLength: 255,

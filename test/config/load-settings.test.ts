@@ -106,7 +106,7 @@ describe("the environment", () => {
 
   test("a wrong value is reported under the name of the variable", () => {
     expect(problemsOf({ env: { MIDREG_AUTH__ABSORB: "opne" } })).toEqual([
-      'MIDREG_AUTH__ABSORB: auth.absorb: must be one of proven, open, not "opne"; did you mean "open"?',
+      'MIDREG_AUTH__ABSORB: auth.absorb: must be one of proven, digest, open, not "opne"; did you mean "open"?',
     ]);
   });
 });
@@ -133,7 +133,7 @@ describe("mistakes", () => {
       "auth: {absorb: {a: 1}}",
       '"two\\nlines": 1',
     ].join("\n");
-    expect(problemsOf({ yaml, flags: { mode: "aor" } })).toEqual([
+    expect(problemsOf({ yaml, flags: { mode: "aors" } })).toEqual([
       'midreg.yaml:3:3: mid_registrar.outgoing_expire: unknown setting; did you mean "outgoing_expires"?',
       "midreg.yaml:5:3: mid_registrar.pn_enable: unknown setting; OpenSIPS has it, this version of midreg does not",
       'midreg.yaml:6:1: outgoing_expires: unknown setting; did you mean "mid_registrar.outgoing_expires"?',
@@ -141,7 +141,7 @@ describe("mistakes", () => {
       "midreg.yaml:8:1: __proto__: unknown setting",
       "midreg.yaml:9:16: auth.absorb: must be one value",
       'midreg.yaml:10:1: "two\\nlines": unknown setting',
-      '--mode: mid_registrar.mode: must be contact, not "aor"; aor is not available in this version',
+      '--mode: mid_registrar.mode: must be one of mirror, contact, aor, not "aors"; did you mean "aor"?',
     ]);
   });
 
@@ -149,7 +149,7 @@ describe("mistakes", () => {
     const yaml = "mid_registrar: {extra_contact_params: ctid, mode: x}";
     expect(problemsOf({ yaml })).toEqual([
       'midreg.yaml:1:39: mid_registrar.extra_contact_params: must not have the parameter that contact_id_param names, not "ctid"',
-      'midreg.yaml:1:51: mid_registrar.mode: must be contact, not "x"',
+      'midreg.yaml:1:51: mid_registrar.mode: must be one of mirror, contact, aor, not "x"',
     ]);
   });
 

@@ -81,33 +81,14 @@ test.each<[setting: string, yaml: string, message: string]>([
   ["log", "debug", "log: must be a section: lines of the form setting: value"],
   [
     "mid_registrar.mode",
-    "mirror",
-    'mid_registrar.mode: must be contact, not "mirror"; mirror is not available in this version',
-  ],
-  [
-    "mid_registrar.mode",
-    "0",
-    'mid_registrar.mode: must be contact, not "0"; 0 is not available in this version',
-  ],
-  [
-    "mid_registrar.mode",
-    "aor",
-    'mid_registrar.mode: must be contact, not "aor"; aor is not available in this version',
-  ],
-  [
-    "mid_registrar.mode",
-    "aor_throttling",
-    'mid_registrar.mode: must be contact, not "aor_throttling"; aor_throttling is not available in this version',
-  ],
-  [
-    "mid_registrar.mode",
-    "2",
-    'mid_registrar.mode: must be contact, not "2"; 2 is not available in this version',
-  ],
-  [
-    "mid_registrar.mode",
     "contct",
-    'mid_registrar.mode: must be contact, not "contct"; did you mean "contact"?',
+    'mid_registrar.mode: must be one of mirror, contact, aor, not "contct"; did you mean "contact"?',
+  ],
+  ["mid_registrar.mode", "3", 'mid_registrar.mode: must be one of mirror, contact, aor, not "3"'],
+  [
+    "mid_registrar.at_escape_str",
+    "a@b",
+    "mid_registrar.at_escape_str: must be one to 16 characters that a SIP user part may hold, or escapes: %40, ___",
   ],
   ["mid_registrar.mode", "[contact]", "mid_registrar.mode: must be one value"],
   [
@@ -161,6 +142,36 @@ test.each<[setting: string, yaml: string, message: string]>([
     `mid_registrar.default_expires: ${seconds(1, MAX)}, not "0"`,
   ],
   ["mid_registrar.max_expires", "1e3", `mid_registrar.max_expires: ${seconds(0, MAX)}, not "1e3"`],
+  [
+    "mid_registrar.min_expires_mode",
+    "rejct",
+    'mid_registrar.min_expires_mode: must be one of raise, reject, not "rejct"; did you mean "reject"?',
+  ],
+  [
+    "mid_registrar.expires_range",
+    "101",
+    `mid_registrar.expires_range: ${whole(0, 100)}, not "101"`,
+  ],
+  [
+    "mid_registrar.matching_mode",
+    "rinstance",
+    'mid_registrar.matching_mode: must be contact, contact-call-id, instance, or param:NAME such as param:rinstance, not "rinstance"; did you mean "param:rinstance"?',
+  ],
+  [
+    "mid_registrar.matching_mode",
+    "'param:a b'",
+    'mid_registrar.matching_mode: must be contact, contact-call-id, instance, or param:NAME such as param:rinstance, not "param:a b"',
+  ],
+  [
+    "mid_registrar.attr",
+    "ä",
+    'mid_registrar.attr: must be printable ASCII, 255 characters at most, not "ä"',
+  ],
+  [
+    "mid_registrar.force_registration",
+    "1",
+    'mid_registrar.force_registration: unknown setting; here it is "mid_registrar.max_contacts_policy"',
+  ],
   [
     "mid_registrar.default_q",
     "500",
@@ -242,9 +253,18 @@ test.each<[setting: string, yaml: string, message: string]>([
   ["usrloc.cseq_delay", "1h1m", `usrloc.cseq_delay: ${seconds(0, 3600)}, not "1h1m"`],
   [
     "auth.absorb",
-    "digest",
-    'auth.absorb: must be one of proven, open, not "digest"; digest is not available in this version',
+    "diggest",
+    'auth.absorb: must be one of proven, digest, open, not "diggest"; did you mean "digest"?',
   ],
+  ["auth.realm", "''", 'auth.realm: must be a text of at most 256 characters, not ""'],
+  [
+    "auth.algorithms",
+    "[MD5-sess]",
+    'auth.algorithms[0]: must be one of SHA-512-256, SHA-256, MD5, not "MD5-sess"',
+  ],
+  ["auth.algorithms", "[]", "auth.algorithms: must name at least one algorithm"],
+  ["auth.qop", "auth-int", 'auth.qop: must be one of auth, none, not "auth-int"'],
+  ["auth.nonce_lifetime", "5", `auth.nonce_lifetime: ${seconds(10, 86_400)}, not "5"`],
   [
     "storage.mode",
     "redis",

@@ -8,6 +8,8 @@ import type { AdminModules, Readiness } from "../../src/http/admin-routes.ts";
 import { AdminServer } from "../../src/http/admin-server.ts";
 import { STOP_GRACE_MS } from "../../src/http/limits.ts";
 import type { Log } from "../../src/ports.ts";
+import { World } from "../support/world.ts";
+import { locationOf } from "./api.ts";
 
 const LOOPBACK = "127.0.0.1";
 const READY: Readiness = {
@@ -18,6 +20,8 @@ const READY: Readiness = {
   },
 };
 
+/** Nobody is registered. */
+const world = new World();
 const servers: AdminServer[] = [];
 const logged: string[] = [];
 
@@ -45,6 +49,7 @@ async function open(
       renderMetrics: () => Promise.resolve("midreg_build_info 1\n"),
       metricsContentType: "text/plain; version=0.0.4",
       readiness: () => READY,
+      location: locationOf(world),
       log,
       ...modules,
     },
@@ -246,6 +251,67 @@ describe("what is refused", () => {
   });
 });
 
+describe("requests that change something", () => {
+  const type = { "content-type": "application/json" };
+
+  test.each<[string, Ask, number]>([
+    ["a JSON document", { headers: type, body: "{}" }, 202],
+    [
+      "JSON with a charset",
+      { headers: { "content-type": "Application/JSON; charset=utf-8" }, body: "{}" },
+      202,
+    ],
+    [
+      "what a form of a web page sends",
+      { headers: { "content-type": "text/plain" }, body: "{}" },
+      415,
+    ],
+    ["no type at all", { body: "{}" }, 415],
+    ["no JSON", { headers: type, body: "{" }, 400],
+    ["nothing", { headers: type, body: "" }, 400],
+    ["too much", { headers: type, body: `"${"x".repeat(20_000)}"` }, 413],
+    [
+      "too much, of unknown length",
+      { headers: { ...type, "transfer-encoding": "chunked" }, body: `"${"x".repeat(20_000)}"` },
+      413,
+    ],
+    [
+      "a page of this listener's own",
+      { headers: { ...type, origin: "http://localhost:8080" }, body: "{}" },
+      202,
+    ],
+    [
+      "somebody else's page",
+      { headers: { ...type, origin: "http://evil.example" }, body: "{}" },
+      403,
+    ],
+    ["a page without a place", { headers: { ...type, origin: "null" }, body: "{}" }, 403],
+  ])("%s", async (_, given, status) => {
+    world.server.admin.stopResync();
+    const { port } = await open();
+    const reply = await ask(port, "/api/v1/resync", { method: "POST", ...given });
+    expect(reply.status).toBe(status);
+    expect(reply.headers["content-type"]).toMatch(/json$/u);
+  });
+
+  test("DELETE needs no body, and is refused to somebody else's page", async () => {
+    const { port } = await open();
+    const method = "DELETE";
+    expect(await ask(port, "/api/v1/resync", { method })).toMatchObject({ status: 200 });
+    const headers = { origin: "https://evil.example" };
+    expect(await ask(port, "/api/v1/resync", { method, headers })).toMatchObject({ status: 403 });
+  });
+
+  test("a method that is not for the path is told which are", async () => {
+    const { port } = await open();
+    const { status, headers } = await ask(port, "/api/v1/resync", { method: "PUT" });
+    expect({ status, allow: headers["allow"] }).toEqual({
+      status: 405,
+      allow: "GET, HEAD, POST, DELETE",
+    });
+  });
+});
+
 describe("opening and closing", () => {
   test("a port in use is one line that says what to do", async () => {
     const { port } = await open();
@@ -255,6 +321,7 @@ describe("opening and closing", () => {
         renderMetrics: () => Promise.resolve(""),
         metricsContentType: "",
         readiness: () => READY,
+        location: locationOf(world),
         log,
       },
     );

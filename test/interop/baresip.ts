@@ -5,8 +5,9 @@ import { until } from "../support/peers/wait.ts";
 import { readNetstrings, writeNetstring } from "./netstring.ts";
 
 export interface BaresipOptions {
-  /** Also names its process and its directory. */
   readonly user: string;
+  /** Tells the devices of one user apart; the only one needs none. */
+  readonly device?: string;
   readonly password: string;
   /** Where it sends everything: midreg or Kamailio. */
   readonly outboundPort: number;
@@ -25,6 +26,11 @@ interface BaresipEvent {
 
 const START_MS = 5000;
 const QUIT_MS = 5000;
+
+/** Names its process and its directory. */
+function nameOf({ user, device }: BaresipOptions): string {
+  return device === undefined ? user : `${user}-${device}`;
+}
 
 /** A baresip without a user: driven and watched by its control socket (module ctrl_tcp). */
 export class Baresip {
@@ -53,12 +59,13 @@ export class Baresip {
 
   /** Starts it and waits until it is registered. */
   static async start(stage: Stage, options: BaresipOptions): Promise<Baresip> {
-    const directory = stage.path(`baresip-${options.user}`);
+    const name = nameOf(options);
+    const directory = stage.path(`baresip-${name}`);
     mkdirSync(directory);
     writeFileSync(`${directory}/config`, config(options, directory));
     writeFileSync(`${directory}/accounts`, account(options));
     writeFileSync(`${directory}/contacts`, "");
-    const running = stage.spawn(options.user, "baresip", ["-f", directory, "-s"]);
+    const running = stage.spawn(name, "baresip", ["-f", directory, "-s"]);
     const control = await until(`${options.user} opens its control port`, START_MS, async () => {
       if (!running.isRunning) throw new Error(`${options.user} ended: ${await running.exited}`);
       return open(options.controlPort);

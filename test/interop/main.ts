@@ -1,6 +1,6 @@
 /**
- * The interop suite: Kamailio as main registrar, midreg in front of it, and sipp, baresip and sipsak as
- * phones. Wants the Debian packages that .ci/run installs.
+ * The interop suite: Kamailio as main registrar, midreg in front of it, and sipp, baresip, Linphone and sipsak
+ * as phones. Wants the Debian packages that .ci/run installs.
  *
  *   npm run interop
  *   npm run interop -- --without-midreg   the same phones on Kamailio itself: shows whose fault a failure is
@@ -9,6 +9,8 @@ import { parseArgs } from "node:util";
 import { Stage } from "../support/peers/stage.ts";
 import { Terminal } from "../support/peers/terminal.ts";
 import { callSteps } from "./call-steps.ts";
+import { linphoneSteps } from "./linphone-steps.ts";
+import { modeSteps } from "./mode-steps.ts";
 import { sippSteps } from "./sipp-steps.ts";
 import { sipsakSteps } from "./sipsak-steps.ts";
 import { Suite } from "./suite.ts";
@@ -24,7 +26,9 @@ await suite.run([
   ...world.startSteps(),
   ...sippSteps(world),
   ...callSteps(world),
+  ...linphoneSteps(world),
   ...sipsakSteps(world),
   ...world.stopSteps(),
+  ...modeSteps(world),
 ]);
 process.exit(suite.conclude() ? 0 : 1);

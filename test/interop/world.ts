@@ -61,8 +61,13 @@ export class World {
         return `127.0.0.1:${port}`;
       },
     };
-    const midreg: Step = {
-      name: "midreg starts in front of it",
+    return this.hasMidreg ? [kamailio, this.startMidreg("contact")] : [kamailio];
+  }
+
+  /** Starts midreg in a mode. */
+  startMidreg(mode: "mirror" | "contact" | "aor"): Step {
+    return {
+      name: `midreg starts in front of it (mode ${mode})`,
       limitSec: 15,
       logs: ["midreg"],
       isVital: true,
@@ -70,14 +75,13 @@ export class World {
         const [port = 0, adminPort = 0] = await freePorts(2, "four digits");
         const upstreamPort = this.kamailio.port;
         const outgoingExpiresSec = OUTGOING_EXPIRES_SEC;
-        const options = { port, adminPort, upstreamPort, outgoingExpiresSec };
+        const options = { port, adminPort, upstreamPort, outgoingExpiresSec, mode };
         this.#midreg = new MidregProcess(this.stage, options);
         await this.#midreg.start();
         this.#midregPort = port;
         return `127.0.0.1:${port}`;
       },
     };
-    return this.hasMidreg ? [kamailio, midreg] : [kamailio];
   }
 
   stopSteps(): Step[] {

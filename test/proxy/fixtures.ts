@@ -3,7 +3,8 @@ import type { Binding } from "../../src/location/binding.ts";
 import { type GruuLookup, resolveGruu } from "../../src/location/gruu.ts";
 import { decideRequest } from "../../src/proxy/decide-request.ts";
 import { buildDialogToken, type DialogToken } from "../../src/proxy/dialog-token.ts";
-import type { ProxyDecision, ProxyInput } from "../../src/proxy/proxy-input.ts";
+import type { LookupPolicy } from "../../src/proxy/lookup-policy.ts";
+import type { ProxyDecision, ProxyInput, RelayBranch } from "../../src/proxy/proxy-input.ts";
 import { ctidOf } from "../../src/registrar/rewrite-register.ts";
 import {
   AOR,
@@ -17,7 +18,7 @@ import {
 } from "../registrar/fixtures.ts";
 import { message, requestOf } from "../support/messages.ts";
 import { SequentialIds } from "../support/sequential-ids.ts";
-import { POLICY } from "../support/world.ts";
+import { LOOKUP, POLICY } from "../support/world.ts";
 
 const IDS = new SequentialIds();
 export const MAIN_SOURCE = "udp:192.0.2.1:5060<192.0.2.50:5060";
@@ -56,6 +57,7 @@ export interface InputParts extends RequestParts {
   readonly sender?: ProxyInput["sender"];
   readonly source?: string;
   readonly bindings?: readonly Binding[];
+  readonly lookup?: Partial<LookupPolicy>;
   /** Addresses-of-record of contact identifiers, where they are not alice's. */
   readonly aors?: Readonly<Record<string, string>>;
 }
@@ -87,6 +89,8 @@ export function buildInput(parts: InputParts = {}): ProxyInput {
     isOwnHost: (host, port) => own.includes(`${host}:${port ?? 5060}`),
     mac: (text) => IDS.mac(text),
     ctidOf: (uri) => ctidOf(uri, POLICY),
+    lookup: { ...LOOKUP, ...parts.lookup },
+    targetsOf: (uri) => bindings.filter(({ ctid }) => ctid === ctidOf(uri, POLICY)),
     bindingOf: (ctid) => bindings.find((binding) => binding.ctid === ctid),
     aorOf: (ctid) =>
       parts.aors?.[ctid] ?? (bindings.some((one) => one.ctid === ctid) ? AOR : undefined),
@@ -94,13 +98,20 @@ export function buildInput(parts: InputParts = {}): ProxyInput {
   };
 }
 
-export function decide(parts: InputParts = {}): ProxyDecision {
-  return decideRequest(buildInput(parts));
+/** A decision, with the parts of its first branch. */
+export type FirstBranch = ProxyDecision & Partial<RelayBranch>;
+
+export function decide(parts: InputParts = {}): FirstBranch {
+  return withFirstBranch(decideRequest(buildInput(parts)));
+}
+
+export function withFirstBranch(decision: ProxyDecision): FirstBranch {
+  return decision.kind === "relay" ? { ...decision, ...decision.branches[0] } : decision;
 }
 
 /** The text of the relayed request; fails where it is answered instead. */
-export function relayedText(decision: ProxyDecision): string {
-  if (decision.kind !== "relay") throw new Error(decision.reason);
+export function relayedText(decision: FirstBranch): string {
+  if (decision.text === undefined) throw new Error(JSON.stringify(decision));
   return decision.text;
 }
 

@@ -203,14 +203,18 @@ const bindings: fc.Arbitrary<Binding[]> = fc.uniqueArray(binding, {
 });
 
 const policy: fc.Arbitrary<Partial<RegisterPolicy>> = fc.record({
-  absorb: fc.constantFrom("proven", "proven", "open"),
+  absorb: fc.constantFrom("proven", "proven", "digest", "open"),
   contactIdInsertion: fc.constantFrom("ct-param", "ct-param", "ct-username"),
   contactIdParam: fc.constantFrom("ctid", "Id"),
   minExpiresSec: fc.constantFrom(0, 10),
   maxExpiresSec: fc.constantFrom(0, 3600),
   expiresMaxDeviationSec: fc.constantFrom(0, 0, 20),
+  expiresRangePercent: fc.constantFrom(0, 0, 50),
+  minExpiresMode: fc.constantFrom("raise", "raise", "raise", "reject"),
   defaultQ: fc.constantFrom(undefined, 300),
   maxContacts: usually(0, 1, 3),
+  maxContactsPolicy: fc.constantFrom("refuse", "evict-oldest", "evict-same-instance"),
+  matchingMode: fc.constantFrom("contact", "contact", "contact-call-id", "instance", "param:x"),
   retryAfterSec: fc.constantFrom(0, 5),
   extraContactParams: fc.constantFrom("", ";site=b"),
   upstreamContactParams: fc.constantFrom([], ["q", "methods"], ["+sip.instance"]),

@@ -113,7 +113,7 @@ describe("a 2xx to a star (spec section 2.4)", () => {
       put: [],
       remove: [CTID, "b"],
       enqueue: [],
-      dequeue: [CTID, "b"],
+      dequeue: [CTID, "b", `*${AOR}`],
     });
     expect(headerLines(answer.text, "Contact")).toEqual([]);
   });

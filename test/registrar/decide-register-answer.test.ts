@@ -63,6 +63,9 @@ describe("a 2xx that lists the contact (spec section 2.1)", () => {
           userAgent: "Phone",
           // T20: kept for absorbed answers.
           replay: "Service-Route: <sip:main.test;lr>\r\nP-Associated-URI: <sip:alice@sip.test>\r\n",
+          mode: "contact",
+          methods: "",
+          attr: "",
           registeredAtMs: NOW_MS,
           upstreamGruu: "",
           upstream: {

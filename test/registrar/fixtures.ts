@@ -71,6 +71,9 @@ export function buildBinding({ upstream, ...parts }: BindingParts = {}): Binding
     path: "",
     userAgent: "",
     replay: "",
+    mode: "contact",
+    methods: "",
+    attr: "",
     registeredAtMs: NOW_MS - 30_000,
     upstreamGruu: "",
     upstream: {
@@ -117,6 +120,7 @@ export function buildInput(parts: InputParts = {}): RegisterInput {
     nowMs: parts.nowMs ?? NOW_MS,
     policy,
     ids: parts.ids ?? new SequentialIds(),
+    longestOutgoingSec: policy.outgoingExpiresSec,
     upstreamSentBy: sentBy,
     identities: (ctid) => parts.identities?.find(({ key }) => key === ctid),
     isDoubted: (ctid) => parts.doubted?.includes(ctid) === true,

@@ -13,7 +13,7 @@ import {
   SOURCE,
 } from "./fixtures.ts";
 
-type Verdict = ForwardReason | "refresh" | "retransmission" | "old-cseq";
+type Verdict = ForwardReason | "refresh" | "retransmission" | "old-cseq" | "proven-removal";
 
 /** Judges the only contact of a request. */
 function judge(parts: InputParts): Verdict {

@@ -3,6 +3,7 @@ import { describe, expect, test } from "vitest";
 import {
   askedLifetime,
   clampLifetime,
+  isSpread,
   lifetimeWithin,
   MAX_LIFETIME_SEC,
   spreadLifetime,
@@ -79,6 +80,49 @@ describe("a spread lifetime", () => {
     const seen = Array.from({ length: 1000 }, (_, at) => spreadLifetime(600, given, at / 1000));
     const counts = [598, 599, 600, 601, 602].map((sec) => seen.filter((one) => one === sec).length);
     expect(counts).toEqual([200, 200, 200, 200, 200]);
+  });
+});
+
+describe("a lifetime spread by a percentage", () => {
+  test.each([
+    ["loses all of it at a fraction of 0", 600, 20, 0, 480],
+    ["loses half of it in the middle", 600, 20, 0.5, 540],
+    ["loses next to nothing close to 1", 600, 20, 0.999_999, 600],
+    ["stays above min_expires", 100, 90, 0, 60],
+    ["stays 0 for a removal", 0, 50, 0, 0],
+  ])("%s", (_, asked, percent, ...[fraction, seconds]) => {
+    expect(spreadLifetime(asked, policy, fraction, percent)).toBe(seconds);
+  });
+
+  test("is within its bounds, and the longer the higher the fraction, whatever the numbers", () => {
+    const seconds = fc.integer({ min: 60, max: 3600 });
+    const fraction = fc.double({ min: 0, max: 1, maxExcluded: true, noNaN: true });
+    fc.assert(
+      fc.property(
+        fc.record({ seconds, one: fraction, other: fraction }),
+        fc.nat(100),
+        fc.nat(30),
+        (draw, percent, expiresMaxDeviationSec) => {
+          const given = policyWith({ expiresMaxDeviationSec });
+          const [low = 0, high = 0] = [draw.one, draw.other]
+            .toSorted((a, b) => a - b)
+            .map((at) => spreadLifetime(draw.seconds, given, at, percent));
+          expect(low).toBeLessThanOrEqual(high);
+          const shortest = draw.seconds * (1 - percent / 100) - expiresMaxDeviationSec;
+          expect(low).toBeGreaterThanOrEqual(Math.max(60, Math.floor(shortest)));
+          expect(high).toBeLessThanOrEqual(Math.min(3600, draw.seconds + expiresMaxDeviationSec));
+        },
+      ),
+    );
+  });
+
+  test.each([
+    [{}, false],
+    [{ expiresMaxDeviationSec: 1 }, true],
+    [{ expiresRangePercent: 1 }, true],
+    [{ defaultExpiresRangePercent: 1 }, true],
+  ])("is drawn for at random with %j: %s", (parts, expected) => {
+    expect(isSpread(policyWith(parts))).toBe(expected);
   });
 });
 

@@ -27,8 +27,16 @@ describe("a REGISTER is read", () => {
     ).toEqual({
       aor: AOR,
       contacts: [
-        { uri: CONTACT, params: ';+sip.instance="<urn:x>";reg-id=1', q: 250, lifetimeSec: 60 },
+        {
+          uri: CONTACT,
+          params: ';+sip.instance="<urn:x>";reg-id=1',
+          q: 250,
+          lifetimeSec: 60,
+          requestedSec: 60,
+          rangePercent: 0,
+        },
       ],
+      policy,
       isStar: false,
       path: "",
       supportsPath: false,

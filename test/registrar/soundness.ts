@@ -82,7 +82,7 @@ export function faultsOfAbsorbed(input: RegisterInput, absorbed: Absorbed): stri
       "no star": !ask.isStar,
       200: responseOf(answer).status === 200,
       "fetch without contacts": (reason === "fetch") === (ask.contacts.length === 0),
-      proven: policy.absorb === "open" || isProvenAll,
+      proven: policy.absorb !== "proven" || isProvenAll,
       "known contacts": ask.contacts.length === 0 || record !== undefined,
     }),
     ...(change === undefined ? [] : faultsOfRefresh(input, change)),
@@ -95,7 +95,7 @@ function faultsOfRefresh(input: RegisterInput, change: AorChange): string[] {
     ...broken({
       "only refreshes": remove.length + enqueue.length + dequeue.length === 0,
       "own address-of-record": aor === input.ask.aor,
-      "a proven refresh replaces nothing": input.policy.absorb === "open" || put.length === 0,
+      "a proven refresh replaces nothing": input.policy.absorb !== "proven" || put.length === 0,
     }),
     ...[...touch, ...put].flatMap((one) => faultsOfTouch(input, one)),
   ];
@@ -111,11 +111,11 @@ function isProven(
   { record, source, request, ask }: RegisterInput,
   asked: RegisterInput["ask"]["contacts"][number],
 ): boolean {
-  const own = record?.bindings.find(({ contact }) => contact === asked.uri);
-  const wanted = [source, request.callId, ask.path, asked.params, asked.q];
-  const stored = [own?.source, own?.callId, own?.path, own?.params, own?.q];
-  const isNewer = own !== undefined && own.cseq <= request.cseq.number;
-  return isNewer && isSame(stored, wanted) && asked.lifetimeSec > 0;
+  const wanted = [asked.uri, source, request.callId, ask.path, asked.params, asked.q];
+  const isOwn = (own: Binding): boolean =>
+    own.cseq <= request.cseq.number &&
+    isSame([own.contact, own.source, own.callId, own.path, own.params, own.q], wanted);
+  return record?.bindings.some(isOwn) === true && asked.lifetimeSec > 0;
 }
 
 function faultsOfTouch(
@@ -275,7 +275,7 @@ export function faultsOfEnd(input: RegisterInput, end: End): string[] {
 }
 
 function faultsOfChange(
-  { ask, record }: RegisterInput,
+  { ask, record, policy }: RegisterInput,
   change: NonNullable<RegisterAnswer["change"]>,
   forward: ForwardedRegister,
   wanted: readonly ForwardedContact[],
@@ -283,8 +283,15 @@ function faultsOfChange(
   const gone = ask.isStar
     ? (record?.bindings ?? [])
     : forward.contacts.filter((one) => !wanted.includes(one));
+  const { evicted } = forward;
+  const held = (record?.bindings ?? []).filter(
+    ({ ctid, expiresAtMs }) => expiresAtMs > NOW_MS && !change.remove.includes(ctid),
+  );
+  const after = new Set([...held, ...change.put].map(({ ctid }) => ctid));
   return broken({
     "own address-of-record": change.aor === ask.aor,
+    "evicted when told to": evicted.length === 0 || policy.maxContactsPolicy !== "refuse",
+    "evicted no more than needed": evicted.length === 0 || after.size === policy.maxContacts,
     "no touch": change.touch.length === 0,
     "all that was wanted": isSame(
       change.put.map(({ ctid }) => ctid),
@@ -292,7 +299,7 @@ function faultsOfChange(
     ),
     "all that was removed": isSame(
       change.remove,
-      gone.map(({ ctid }) => ctid),
+      [...gone, ...evicted].map(({ ctid }) => ctid),
     ),
     "owed once": hasNoTwins(change.enqueue.map(({ ctid }) => ctid)),
   });

@@ -62,7 +62,9 @@ export class History {
         contactIdInsertion: this.#pick(["ct-param", "ct-param", "ct-username"]),
         outgoingExpiresSec: this.#pick([120, 600]),
         expiresMaxDeviationSec: this.#pick([0, 0, 15]),
-        maxContacts: this.#pick([0, 0, 3]),
+        expiresRangePercent: this.#pick([0, 0, 40]),
+        maxContacts: this.#pick([0, 0, 2, 3]),
+        maxContactsPolicy: this.#pick(["refuse", "evict-oldest", "evict-oldest"]),
         upstreamMarginSec: this.#pick([2, 2, 0, 10]),
       },
     });

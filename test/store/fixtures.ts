@@ -26,6 +26,9 @@ export function buildBinding(ctid: string, parts: Partial<Binding> = {}): Bindin
     path: "",
     userAgent: "Phone 1.0",
     replay: "",
+    mode: "contact",
+    methods: "",
+    attr: "",
     registeredAtMs: 1_700_000_000_000,
     upstreamGruu: "",
     upstream: {

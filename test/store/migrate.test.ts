@@ -1,4 +1,4 @@
-import { readFileSync, writeFileSync } from "node:fs";
+import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import Database from "better-sqlite3";
 import { beforeEach, expect, test } from "vitest";
@@ -47,22 +47,4 @@ test("a newer database, and one of another program, are left alone", () => {
   db.pragma("user_version = 2");
   expect(() => migrate(db, directory)).toThrow(/schema 2, and this midreg knows schemas up to 1/u);
   expect(tables()).toEqual(["theirs"]);
-});
-
-test("0002 knows nothing yet of the GRUUs of bindings that are there", () => {
-  const own = new URL("../../migrations/", import.meta.url);
-  writeFileSync(join(directory, "0001_first.sql"), readFileSync(new URL("0001_location.sql", own)));
-  migrate(db, directory);
-  const columns = `id, aor, ctid, contact, params, call_id, source, path, user_agent, replay, upstream_call_id,
-    upstream_cseq, upstream_expires_at_ms, upstream_contact, upstream_request_uri, upstream_from, upstream_to`;
-  db.exec(
-    `INSERT INTO binding (${columns}) VALUES (1,'','c','','','','','','','','',1,2,'','','','')`,
-  );
-  writeFileSync(join(directory, "0002_gruu.sql"), readFileSync(new URL("0002_gruu.sql", own)));
-  migrate(db, directory);
-  expect(db.prepare("SELECT ctid, registered_at_ms, upstream_gruu FROM binding").get()).toEqual({
-    ctid: "c",
-    registered_at_ms: 0,
-    upstream_gruu: "",
-  });
 });

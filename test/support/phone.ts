@@ -76,6 +76,11 @@ export class Phone {
     this.#network.send(text, from, to);
   }
 
+  /** Status of the last response; 0 when there was none. */
+  get lastStatus(): number {
+    return statusOf(this.last);
+  }
+
   /** The last response; empty when there was none. */
   get last(): string {
     return this.responses.at(-1) ?? "";

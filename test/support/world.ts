@@ -1,6 +1,11 @@
+import { CredentialTable } from "../../src/auth/credential-table.ts";
 import type { AorRecord } from "../../src/location/binding.ts";
 import type { LocationStore } from "../../src/ports.ts";
+import type { LookupPolicy } from "../../src/proxy/lookup-policy.ts";
 import type { RegisterPolicy } from "../../src/registrar/register-policy.ts";
+import type { RuleMatch } from "../../src/registrar/rules.ts";
+import type { DecisionLogOptions } from "../../src/server/decision-log.ts";
+import type { DigestOptions } from "../../src/server/digest-gate.ts";
 import { Server } from "../../src/server/server.ts";
 import { parseUri } from "../../src/sip/uri.ts";
 import { MemoryStore } from "../../src/store/memory-store.ts";
@@ -13,6 +18,7 @@ import { VirtualClock } from "./virtual-clock.ts";
 
 /** A policy with OpenSIPS' defaults, margin 2 seconds, proof required. */
 export const POLICY: RegisterPolicy = {
+  rule: "",
   aor: {
     useDomain: true,
     caseSensitive: true,
@@ -21,6 +27,9 @@ export const POLICY: RegisterPolicy = {
     maxDomainLength: 64,
     maxAorLength: 256,
   },
+  mode: "contact",
+  atEscapeStr: "%40",
+  attr: "",
   absorb: "proven",
   contactIdInsertion: "ct-param",
   contactIdParam: "ctid",
@@ -28,9 +37,15 @@ export const POLICY: RegisterPolicy = {
   minExpiresSec: 10,
   defaultExpiresSec: 3600,
   maxExpiresSec: 3600,
+  minExpiresMode: "raise",
   expiresMaxDeviationSec: 0,
+  expiresRangePercent: 0,
+  defaultExpiresRangePercent: 0,
   defaultQ: undefined,
   maxContacts: 0,
+  maxContactsPolicy: "refuse",
+  matchingMode: "contact",
+  pathMode: "lazy",
   maxContactLength: 2048,
   retryAfterSec: 0,
   cseqDelaySec: 20,
@@ -43,11 +58,33 @@ export const POLICY: RegisterPolicy = {
   maxPathLength: 2048,
 };
 
+export const LOOKUP: LookupPolicy = {
+  isBestOnly: false,
+  filtersMethods: false,
+  serveExpiredMs: 0,
+};
+
+/** SHA-256 and MD5, nonces that last five minutes, the realm of the To URI. */
+const DIGEST: DigestOptions = {
+  realm: undefined,
+  algorithms: ["SHA-256", "MD5"],
+  hasQop: true,
+  nonceLifetimeMs: 300_000,
+  isCaseSensitive: true,
+};
+
 export const SERVER_PLACE = "192.0.2.1:5060";
 
 export interface WorldOptions {
   readonly policy?: Partial<RegisterPolicy>;
+  readonly lookup?: Partial<LookupPolicy>;
+  /** Rules, each with what its policy has of its own. */
+  readonly rules?: ReadonlyArray<{
+    readonly match: RuleMatch;
+    readonly policy: Partial<RegisterPolicy>;
+  }>;
   readonly store?: LocationStore;
+  readonly decisions?: Partial<DecisionLogOptions>;
   /** Addresses and ports midreg listens on; the first one is what phones use. */
   readonly listeners?: ReadonlyArray<readonly [address: string, port: number]>;
   readonly upstreamUri?: string;
@@ -55,6 +92,8 @@ export interface WorldOptions {
   readonly clock?: VirtualClock;
   /** Bind address of the listener that faces the main registrar. */
   readonly localAddress?: string;
+  readonly digest?: Partial<DigestOptions>;
+  readonly credentials?: CredentialTable;
 }
 
 /** A whole midreg on virtual time and a network in memory, with a main registrar and phones. */
@@ -82,17 +121,26 @@ export class World {
     this.server = new Server(
       {
         registerPolicy: { ...POLICY, ...options.policy },
+        lookup: { ...LOOKUP, ...options.lookup },
+        digest: { ...DIGEST, ...options.digest },
+        registerRules: (options.rules ?? []).map(({ match, policy }) => ({
+          match,
+          policy: { ...POLICY, ...options.policy, ...policy },
+        })),
         upstreamUri: options.upstreamUri ?? `sip:${this.main.place}`,
         upstreamTimeoutMs: 10_000,
         isTrustedUpstream: () => false,
         upstreamLocalAddress: options.localAddress,
         ownHosts: [],
+        decisions: { perAor: 10, maxEntries: 1000, ...options.decisions },
+        resyncRate: 100,
         userAgent: "midreg/test",
       },
       {
         clock: this.clock,
         ids: this.ids,
         store: this.store,
+        credentials: options.credentials ?? new CredentialTable(),
         transport: this.transport,
         resolver: {
           resolve: (uri, done) => done(targetsOf(uri, options.upstreamTargets)),

@@ -7,6 +7,8 @@ export interface MidregOptions {
   readonly adminPort: number;
   readonly upstreamPort: number;
   readonly outgoingExpiresSec: number;
+  /** Contact throttling unless it is given. */
+  readonly mode?: "mirror" | "contact" | "aor";
 }
 
 /** What midreg says about itself, added up since its start. */
@@ -39,15 +41,16 @@ export class MidregProcess {
 
   /** Starts it on the data it left behind, if any, and waits until it is ready. */
   async start(): Promise<void> {
-    const { port, adminPort, upstreamPort, outgoingExpiresSec } = this.#options;
+    const { port, adminPort, upstreamPort, outgoingExpiresSec, mode = "contact" } = this.#options;
     const started = this.#stage.spawn("midreg", process.execPath, [
       MAIN,
       `--upstream=sip:127.0.0.1:${upstreamPort}`,
       `--listen=udp:127.0.0.1:${port}`,
       `--admin=127.0.0.1:${adminPort}`,
-      `--data=${this.#stage.path("data")}`,
+      `--data=${this.#stage.path(mode === "contact" ? "data" : `data-${mode}`)}`,
       `--outgoing-expires=${outgoingExpiresSec}`,
       "--absorb=proven",
+      `--mode=${mode}`,
     ]);
     this.#process = started;
     await until("midreg is ready", READY_WITHIN_MS, async () => {

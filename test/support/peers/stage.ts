@@ -102,6 +102,14 @@ export class Stage {
     );
   }
 
+  /** Starts a program that takes commands on its standard input, with a home of its own. */
+  spawnShell(name: string, command: string, args: readonly string[], home: string): StageProcess {
+    const env = { ...process.env, HOME: home };
+    return this.#add(name, (log) =>
+      spawn(command, args, { cwd: home, detached: true, env, stdio: ["pipe", log, log] }),
+    );
+  }
+
   /** Starts a TypeScript module of the repository, with a message channel. */
   fork(name: string, module: URL, args: readonly string[]): StageProcess {
     return this.#add(name, (log) =>

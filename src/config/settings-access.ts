@@ -1,0 +1,71 @@
+/** The sections about who is let in, which devices are called, and what operators see. */
+import { z } from "zod";
+import { seconds } from "./duration.ts";
+import { type Choices, choice, leaf, listOf, onOrOff, text, wholeNumber } from "./leaf.ts";
+import { parseRealm } from "./sip-syntax.ts";
+
+const DAY_SEC = 86_400;
+
+/** In the order in which messages list them. */
+const ALGORITHMS: Choices<"SHA-512-256" | "SHA-256" | "MD5"> = {
+  values: ["SHA-512-256", "SHA-256", "MD5"],
+  aliases: { "sha-512-256": "SHA-512-256", "sha-256": "SHA-256", md5: "MD5" },
+};
+
+export const absorb = choice(
+  { values: ["proven", "digest", "open"] },
+  "Which refreshes may be answered locally: proven ones, those with credentials, or all (closed networks).",
+).prefault("proven");
+
+export const lookup = z.strictObject({
+  no_branches: onOrOff(
+    "Whether only the most preferred device of a user rings, not all of them.",
+  ).prefault("false"),
+  method_filtering: onOrOff(
+    "Whether devices whose Allow lacks the method of a request are left out.",
+  ).prefault("false"),
+  use_expired_contacts: seconds(
+    0,
+    DAY_SEC,
+    "For how long expired bindings are still called while the main registrar is down; 0 for never.",
+  ).prefault("0"),
+});
+
+export const auth = z.strictObject({
+  absorb,
+  realm: leaf(parseRealm, {
+    description: "Realm of midreg's own challenges; without one, the domain of the phone.",
+  }).optional(),
+  algorithms: listOf(choice(ALGORITHMS, "Digest algorithms that are offered."), 3)
+    .min(1, "must name at least one algorithm")
+    .prefault(["SHA-256", "MD5"]),
+  qop: choice(
+    { values: ["auth", "none"] },
+    "Protection of a digest: auth counts requests; none is for phones older than RFC 2617.",
+  ).prefault("auth"),
+  nonce_lifetime: seconds(10, DAY_SEC, "How long a phone may use one nonce.").prefault("5m"),
+  credentials_file: text(
+    "File of credentials, user:realm:ha1[:algorithm], read at start.",
+  ).optional(),
+});
+
+export const decisions = z.strictObject({
+  per_aor: wholeNumber(
+    0,
+    1000,
+    "Recent decisions remembered of each address-of-record; 0 for none.",
+  ).prefault("10"),
+  max: wholeNumber(
+    100,
+    10_000_000,
+    "Recent decisions remembered in all; each takes up to 400 bytes.",
+  ).prefault("100000"),
+});
+
+export const resync = z.strictObject({
+  rate: wholeNumber(
+    1,
+    10_000,
+    "REGISTERs a second that midreg resync sends, unless it is told otherwise.",
+  ).prefault("100"),
+});

@@ -1,0 +1,187 @@
+import type { AorRecord, Binding } from "../location/binding.ts";
+import { bracketAddress, parseFlow } from "../location/flow.ts";
+import { matchContact } from "../location/match-contact.ts";
+import type { AdminOutcome, LocationAdmin, LocationStore, ManualContact } from "../ports.ts";
+import { type Answer, json, problem } from "./answer.ts";
+import { formatCursor, type PageAsk, parseCursor, readPage } from "./aor-pages.ts";
+import { fieldsOf, numberIn } from "./fields.ts";
+import {
+  BUSY_RETRY_AFTER_SEC,
+  DEFAULT_PAGE,
+  MAX_EXPIRES_SEC,
+  MAX_NAME_LENGTH,
+  MAX_PAGE,
+} from "./limits.ts";
+import { contactView, decisionView, recordView, summaryOf, type ViewClock } from "./record-view.ts";
+import type { AdminRequest, Route } from "./routes.ts";
+
+/** What the routes of the location data work on. */
+export interface LocationModules {
+  readonly store: Pick<LocationStore, "lookup" | "records">;
+  readonly operations: LocationAdmin;
+  readonly clock: ViewClock;
+}
+
+const NOT_FOUND = "No such address-of-record is registered.";
+const NO_CONTACT = "The address-of-record has no such contact.";
+
+/** Addresses-of-record: list, show, add, remove. */
+export function aorRoutes(modules: LocationModules): Route[] {
+  return [
+    { path: "/api/v1/aors", handlers: { GET: (request) => list(request, modules) } },
+    {
+      path: "/api/v1/aors/:aor",
+      handlers: {
+        GET: (request) => show(request, modules),
+        DELETE: async (request) => remove(request, modules),
+      },
+    },
+    {
+      path: "/api/v1/aors/:aor/contacts",
+      handlers: { POST: async (request) => add(request, modules) },
+    },
+    {
+      path: "/api/v1/aors/:aor/contacts/:contact",
+      handlers: { DELETE: async (request) => remove(request, modules) },
+    },
+  ];
+}
+
+function list({ query }: AdminRequest, { store, clock }: LocationModules): Answer {
+  const view = query.get("view") ?? "summary";
+  if (view !== "summary" && view !== "full") return problem(400, "view must be summary or full.");
+  const ask = pageOf(query);
+  if (typeof ask === "string") return problem(400, ask);
+  const page = readPage(store, ask);
+  const shown = view === "full" ? recordView : summaryOf;
+  return json(200, {
+    aors: page.records.map((record) => shown(record, clock)),
+    next: page.next === undefined ? null : formatCursor(page.next),
+  });
+}
+
+/** The page that a query asks for; otherwise a sentence that says what is wrong. */
+function pageOf(query: URLSearchParams): PageAsk | string {
+  const fields = fieldsOf(Object.fromEntries(query), ["prefix", "limit", "cursor", "view"]);
+  if (typeof fields === "string") return fields;
+  const limit = numberIn(Number(query.get("limit") ?? DEFAULT_PAGE), 1, MAX_PAGE);
+  if (limit === undefined) return `limit must be a number from 1 to ${MAX_PAGE}.`;
+  const prefix = query.get("prefix") ?? "";
+  const given = query.get("cursor");
+  if (given === null) return { prefix, limit, cursor: undefined };
+  const cursor = parseCursor(given);
+  return cursor === undefined
+    ? "cursor must be the next of the page before."
+    : { prefix, limit, cursor };
+}
+
+function show({ params, query }: AdminRequest, modules: LocationModules): Answer {
+  const fields = fieldsOf(Object.fromEntries(query), ["match"]);
+  if (typeof fields === "string") return problem(400, fields);
+  const { store, operations, clock } = modules;
+  const aor = operations.canonical(params["aor"] ?? "");
+  const record = aor === undefined ? undefined : store.lookup(aor);
+  const decisions = aor === undefined ? [] : operations.decisions(aor);
+  const match = query.get("match");
+  if (match !== null) return showMatching(record, match, clock);
+  if (aor === undefined || (record === undefined && decisions.length === 0)) {
+    return problem(404, NOT_FOUND);
+  }
+  // What was decided outlives the bindings it was about.
+  return json(200, {
+    ...recordView(record ?? { aor, bindings: [] }, clock),
+    decisions: decisions.map((decision) => decisionView(decision, clock)),
+  });
+}
+
+const MATCH_RULE = "match must be contact:URI, call_id:CALL-ID or received:ADDRESS:PORT.";
+
+/** Kamailio's registered(): whether some valid contact fits. */
+function showMatching(record: AorRecord | undefined, match: string, clock: ViewClock): Answer {
+  const [, by, value = ""] = /^(contact|call_id|received):([^]+)$/u.exec(match) ?? [];
+  if (by === undefined) return problem(400, MATCH_RULE);
+  if (record === undefined) return problem(404, NOT_FOUND);
+  const found = record.bindings.filter(
+    (binding) => binding.expiresAtMs > clock.nowMs() && fits(binding, by, value),
+  );
+  if (found.length === 0) return problem(404, NO_CONTACT);
+  return json(200, recordView({ aor: record.aor, bindings: found }, clock));
+}
+
+function fits(binding: Binding, by: string, value: string): boolean {
+  if (by === "call_id") return binding.callId === value;
+  if (by === "contact") {
+    return matchContact({ aor: "", bindings: [binding] }, value) !== undefined;
+  }
+  const flow = parseFlow(binding.source);
+  if (flow === undefined) return false;
+  const place = `${bracketAddress(flow.address)}:${flow.port}`;
+  return value.replace(/^sip:/iu, "") === place;
+}
+
+async function remove({ params }: AdminRequest, { operations }: LocationModules): Promise<Answer> {
+  const aor = operations.canonical(params["aor"] ?? "");
+  if (aor === undefined) return problem(404, NOT_FOUND);
+  const { contact } = params;
+  const outcome = await new Promise<AdminOutcome>((resolve) => {
+    operations.remove(aor, contact, resolve);
+  });
+  if (outcome.kind === "done") return json(200, { aor, removed: outcome.ctids });
+  return failure(outcome, contact === undefined ? NOT_FOUND : NO_CONTACT);
+}
+
+async function add({ params, body }: AdminRequest, modules: LocationModules): Promise<Answer> {
+  const { operations, store, clock } = modules;
+  const aor = operations.canonical(params["aor"] ?? "");
+  if (aor === undefined) return problem(422, "The address-of-record must be USER@DOMAIN.");
+  const fields = fieldsOf(body, ["contact", "expires", "q"]);
+  if (typeof fields === "string") return problem(400, fields);
+  const contact = contactOf(fields);
+  if (typeof contact === "string") return problem(422, contact);
+  const outcome = await new Promise<AdminOutcome>((resolve) => {
+    operations.add(aor, contact, resolve);
+  });
+  if (outcome.kind !== "done") return failure(outcome, NOT_FOUND);
+  const added = store.lookup(aor)?.bindings.find(({ ctid }) => outcome.ctids.includes(ctid));
+  return json(201, { aor, contact: added === undefined ? null : contactView(added, clock) });
+}
+
+/** The contact that the fields describe; otherwise a sentence that says what is wrong. */
+function contactOf({
+  contact: uri,
+  expires,
+  q,
+}: Readonly<Record<string, unknown>>): ManualContact | string {
+  if (typeof uri !== "string" || uri === "" || uri.length > MAX_NAME_LENGTH) {
+    return "contact must be a SIP URI.";
+  }
+  const expiresSec = numberIn(expires ?? DEFAULT_EXPIRES_SEC, 1, MAX_EXPIRES_SEC);
+  if (expiresSec === undefined) return "expires must be whole seconds, at least 1.";
+  if (q === undefined) return { uri, expiresSec, q };
+  const isPreference = typeof q === "number" && q >= 0 && q <= 1;
+  return isPreference
+    ? { uri, expiresSec, q: Math.round(q * 1000) }
+    : "q must be a number from 0 to 1.";
+}
+
+/** Lifetime of a contact that is added without one, as in OpenSIPS' and Kamailio's defaults. */
+const DEFAULT_EXPIRES_SEC = 3600;
+
+function failure(outcome: Exclude<AdminOutcome, { kind: "done" }>, notFound: string): Answer {
+  switch (outcome.kind) {
+    case "not-found":
+      return problem(404, notFound);
+    case "invalid":
+      return problem(422, sentence(outcome.detail));
+    case "refused":
+      return problem(outcome.status === 504 ? 504 : 502, sentence(outcome.detail));
+    case "busy":
+      return problem(503, sentence(outcome.detail), { "Retry-After": `${BUSY_RETRY_AFTER_SEC}` });
+    default:
+      return outcome satisfies never;
+  }
+}
+
+function sentence(text: string): string {
+  return `${text.charAt(0).toUpperCase()}${text.slice(1)}.`;
+}

@@ -1,0 +1,118 @@
+/** What operators see of the location data: JSON with the field names of Kamailio's usrloc records. */
+import type { AorRecord, Binding } from "../location/binding.ts";
+import type { Decision } from "../location/decision.ts";
+import { bracketAddress, parseFlow } from "../location/flow.ts";
+import { maskSecrets } from "../location/mask-secrets.ts";
+import type { Clock } from "../ports.ts";
+import { paramValue, unquote } from "../sip/params.ts";
+
+/** The clocks a view is made by: lifetimes count on the steady one, dates are shown on the wall's. */
+export type ViewClock = Pick<Clock, "nowMs" | "wallMs">;
+
+/** An address-of-record in a list. */
+export function summaryOf({ aor, bindings }: AorRecord, clock: ViewClock): object {
+  const ends = bindings.map(({ expiresAtMs }) => expiresAtMs);
+  const upstreamEnds = bindings.map(({ upstream }) => upstream.expiresAtMs);
+  return {
+    aor: readable(aor),
+    contacts: bindings.length,
+    expires: secondsLeft(Math.max(...ends), clock),
+    upstream_expires: secondsLeft(Math.min(...upstreamEnds), clock),
+  };
+}
+
+/** An address-of-record with all that is kept of its contacts. */
+export function recordView({ aor, bindings }: AorRecord, clock: ViewClock): object {
+  return { aor: readable(aor), contacts: bindings.map((binding) => contactView(binding, clock)) };
+}
+
+/** A binding, field for field as Kamailio shows one, and what midreg keeps besides. */
+export function contactView(binding: Binding, clock: ViewClock): object {
+  const { upstream, params } = binding;
+  const flow = parseFlow(binding.source);
+  const regId = paramValue(params, "reg-id");
+  const methods = paramValue(params, "methods");
+  return {
+    ruid: binding.ctid,
+    contact: readable(maskSecrets(binding.contact)),
+    received: flow === undefined ? null : `sip:${bracketAddress(flow.address)}:${flow.port}`,
+    path: readable(maskSecrets(binding.path)),
+    expires: secondsLeft(binding.expiresAtMs, clock),
+    expires_at: dateOf(binding.expiresAtMs, clock),
+    q: binding.q === undefined ? null : binding.q / 1000,
+    call_id: readable(binding.callId),
+    cseq: binding.cseq,
+    state: binding.expiresAtMs > clock.nowMs() ? "active" : "expired",
+    user_agent: readable(binding.userAgent),
+    socket: flow?.listener ?? null,
+    last_modified: dateOf(binding.updatedAtMs, clock),
+    methods: methods === undefined ? null : readable(unquote(methods)),
+    instance: instanceOf(params),
+    reg_id: regId === undefined ? null : Number(regId),
+    attributes: readable(maskSecrets(params)),
+    ...NOT_KEPT,
+    upstream: {
+      contact: readable(maskSecrets(upstream.contact)),
+      call_id: upstream.callId,
+      cseq: upstream.cseq,
+      expires: secondsLeft(upstream.expiresAtMs, clock),
+      expires_at: dateOf(upstream.expiresAtMs, clock),
+      request_uri: readable(maskSecrets(upstream.requestUri)),
+      to: readable(maskSecrets(upstream.to)),
+      from: readable(maskSecrets(upstream.from === "" ? upstream.to : upstream.from)),
+    },
+  };
+}
+
+/** Fields of Kamailio's records that mean nothing here, so that a reader of them finds them all. */
+const NOT_KEPT = {
+  flags: 0,
+  cflags: 0,
+  server_id: null,
+  tcpconn_id: null,
+  keepalive: null,
+  last_keepalive: null,
+  ka_roundtrip: null,
+};
+
+function instanceOf(params: string): string | null {
+  const instance = paramValue(params, "+sip.instance");
+  return instance === undefined ? null : readable(unquote(instance));
+}
+
+/** A recent decision. */
+export function decisionView(decision: Decision, clock: ViewClock): object {
+  return {
+    at: dateOf(decision.atMs, clock),
+    first_at: dateOf(decision.firstAtMs, clock),
+    count: decision.count,
+    kind: decision.kind,
+    reason: decision.reason,
+    outcome: decision.outcome,
+    ruid: decision.ctid,
+    contacts: decision.contacts,
+    age: decision.ageSec ?? null,
+    expires: decision.expiresSec ?? null,
+    upstream_expires: decision.upstreamSec ?? null,
+    proof: decision.proof,
+    status: decision.status ?? null,
+    duration_ms: decision.durationMs ?? null,
+    rule: decision.rule,
+    source: decision.source,
+  };
+}
+
+/** Whole seconds until a moment; negative once it is past. */
+function secondsLeft(atMs: number, clock: ViewClock): number {
+  return Math.floor((atMs - clock.nowMs()) / 1000);
+}
+
+/** A moment of the steady timeline as a date of the wall clock, in ISO 8601. */
+export function dateOf(atMs: number, clock: ViewClock): string {
+  return new Date(atMs + clock.wallMs() - clock.nowMs()).toISOString();
+}
+
+/** A byte string as text: bytes that are UTF-8 are read as that. */
+function readable(text: string): string {
+  return /[\x80-\xff]/u.test(text) ? Buffer.from(text, "latin1").toString("utf8") : text;
+}

@@ -1,0 +1,155 @@
+/**
+ * The REGISTER by which midreg makes a registration of its own anew, for a main registrar that has lost its
+ * memory, and what the answer means.
+ */
+import type { AorRecord, Binding, UpstreamRegistration } from "../location/binding.ts";
+import { type AorChange, buildChange } from "../location/change.ts";
+import { isSameUri } from "../sip/compare-uri.ts";
+import { contactsOf, formatQ } from "../sip/contact.ts";
+import { HEADER } from "../sip/header-name.ts";
+import { secondsHeader } from "../sip/header-values.ts";
+import type { SipResponse } from "../sip/message.ts";
+import { withoutParams } from "../sip/params.ts";
+import { parseUri } from "../sip/uri.ts";
+import type { AnswerReason } from "./decide-register-answer.ts";
+import type { RegisterPolicy } from "./register-policy.ts";
+import { ctidOf } from "./rewrite-register.ts";
+import { sharedKey } from "./shared-contact.ts";
+import { fromTagOf, type Identity, type IdentityEvent } from "./upstream-identity.ts";
+
+/** Bindings that are one registration at the main registrar. The first one's ctid names it. */
+export type Registration = readonly [Binding, ...Binding[]];
+
+/** The registrations that the bindings of a record depend on, as far as these have not expired. */
+export function registrationsOf(record: AorRecord, nowMs: number): readonly Registration[] {
+  const found: [Binding, ...Binding[]][] = [];
+  for (const binding of record.bindings) {
+    // A mirrored registration is the phone's own, and so are its numbers.
+    if (binding.expiresAtMs <= nowMs || binding.mode === "mirror") continue;
+    const shared = found.find(([first]) => isSameRegistration(first.upstream, binding.upstream));
+    if (shared === undefined) found.push([binding]);
+    else shared.push(binding);
+  }
+  return found;
+}
+
+/** The name under which a registration's identity and what is owed for it are kept. */
+export function registrationKey({ ctid, mode }: Binding, aor: string): string {
+  return mode === "aor" ? sharedKey(aor) : ctid;
+}
+
+function isSameRegistration(a: UpstreamRegistration, b: UpstreamRegistration): boolean {
+  return a.callId === b.callId && a.contact === b.contact;
+}
+
+/** A place registrations can be at: a host in lower case, and a port unless any will do. */
+export interface UpstreamPlace {
+  readonly host: string;
+  readonly port: number | undefined;
+}
+
+/** Reads "sip:HOST:PORT", "HOST:PORT" or "HOST"; undefined when it is none of them. */
+export function parseUpstreamPlace(text: string): UpstreamPlace | undefined {
+  const uri = parseUri(/^sips?:/iu.test(text) ? text : `sip:${text}`);
+  if (uri === undefined || uri.host === "") return undefined;
+  return { host: uri.host.toLowerCase(), port: uri.port };
+}
+
+/** Whether a registration went to that place: the main registrar itself, or the domain of its Request-URI. */
+export function isRegisteredAt(
+  { requestUri }: UpstreamRegistration,
+  place: UpstreamPlace,
+  mainUri: string,
+): boolean {
+  return isAt(mainUri, place) || isAt(requestUri, place);
+}
+
+function isAt(uriText: string, { host, port }: UpstreamPlace): boolean {
+  const uri = parseUri(uriText);
+  if (uri === undefined || uri.host.toLowerCase() !== host) return false;
+  return port === undefined || port === (uri.port ?? 5060);
+}
+
+/** The message without a Via: midreg's own identity and contact, as it was registered before. */
+export function buildResync(
+  [binding, ...others]: Registration,
+  { callId, cseq }: Identity,
+  policy: Pick<RegisterPolicy, "outgoingExpiresSec" | "upstreamContactParams">,
+  userAgent: string,
+): string {
+  const { requestUri, to, from, contact } = binding.upstream;
+  const isShared = others.length > 0 || binding.mode === "aor";
+  const own = isShared ? "" : passedParams(binding, policy.upstreamContactParams);
+  return (
+    `REGISTER ${requestUri} SIP/2.0\r\n` +
+    "Max-Forwards: 70\r\n" +
+    `From: <${from === "" ? to : from}>;tag=${fromTagOf(callId)}\r\n` +
+    `To: <${to}>\r\n` +
+    `Call-ID: ${callId}\r\n` +
+    `CSeq: ${cseq} REGISTER\r\n` +
+    `Contact: <${contact}>${own};expires=${policy.outgoingExpiresSec}\r\n` +
+    `User-Agent: ${userAgent}\r\n` +
+    "Content-Length: 0\r\n\r\n"
+  );
+}
+
+/** What of a device's contact the main registrar is told, as when the device registered. */
+function passedParams({ params, q }: Binding, passed: readonly string[]): string {
+  const kept = withoutParams(params, (name) => !passed.includes(name));
+  return q === undefined || !passed.includes("q") ? kept : `${kept};q=${formatQ(q)}`;
+}
+
+/** Everything the end of such a REGISTER depends on. */
+export interface ResyncInput {
+  readonly aor: string;
+  readonly registration: Registration;
+  readonly identity: Identity;
+  /** Undefined when no final answer came in time, or the request could not be sent. */
+  readonly response: SipResponse | undefined;
+  readonly sentAtMs: number;
+  readonly nowMs: number;
+  readonly policy: RegisterPolicy;
+}
+
+export type ResyncOutcome =
+  | { readonly kind: "accepted"; readonly change: AorChange }
+  | { readonly kind: Exclude<AnswerReason, "accepted"> };
+
+/** Decides what is kept now that the main registrar has (not) answered. Only a 2xx that lists it counts. */
+export function decideResync(input: ResyncInput): ResyncOutcome {
+  const { response } = input;
+  if (response === undefined) return { kind: "timeout" };
+  const { status } = response;
+  if (status === 401 || status === 407) return { kind: "challenged" };
+  if (status < 200 || status > 299) return { kind: status < 500 ? "refused" : "failed" };
+  const expiresAtMs = input.sentAtMs + grantedSec(input, response) * 1000;
+  if (expiresAtMs <= input.nowMs) return { kind: "contact-missing" };
+  const { callId, cseq } = input.identity;
+  const put = input.registration.map((binding) => ({
+    ...binding,
+    upstream: { ...binding.upstream, callId, cseq, expiresAtMs },
+  }));
+  // What was owed for the contact has been overtaken: it is wanted there.
+  const dequeue = put.map((binding) => registrationKey(binding, input.aor));
+  return { kind: "accepted", change: buildChange(input.aor, { put, dequeue }) };
+}
+
+/** What the main registrar granted the contact in seconds; 0 when it does not list it. */
+function grantedSec({ registration, policy }: ResyncInput, response: SipResponse): number {
+  const listed = contactsOf(response);
+  if (listed === undefined || listed === "*") return 0;
+  const [{ ctid, upstream }] = registration;
+  const own =
+    listed.find(({ uri }) => isSameUri(uri, upstream.contact)) ??
+    listed.find(({ uri }) => ctidOf(uri, policy) === ctid);
+  if (own === undefined) return 0;
+  const granted =
+    own.expires ?? secondsHeader(response, HEADER.expires) ?? policy.outgoingExpiresSec;
+  return Number.isNaN(granted) ? policy.outgoingExpiresSec : granted;
+}
+
+/** What an outcome means for the identity to go on with. */
+export function identityEventOf(kind: Exclude<AnswerReason, "accepted">): IdentityEvent {
+  if (kind === "challenged" || kind === "timeout") return kind;
+  return kind === "contact-missing" ? "unlisted" : "refused";
+}

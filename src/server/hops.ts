@@ -1,0 +1,50 @@
+import { parseFlow } from "../location/flow.ts";
+import type { Listener, Resolver, Target, Transport } from "../ports.ts";
+import type { NextHop } from "../proxy/proxy-input.ts";
+import type { Upstream } from "./upstream.ts";
+
+/** What finding the way takes. */
+export interface HopModules {
+  readonly transport: Transport;
+  readonly upstream: Upstream;
+  readonly resolver: Resolver;
+}
+
+/** Targets, best first, and the listener to send from to each. */
+export interface Hops {
+  readonly targets: readonly Target[];
+  readonly listenerFor: (target: Target) => Listener | undefined;
+}
+
+/** Finds the targets of a next hop; calls back at once where no name has to be looked up. */
+export function findHops(nextHop: NextHop, modules: HopModules, done: (hops: Hops) => void): void {
+  const { transport, upstream, resolver } = modules;
+  if (nextHop.kind === "upstream") {
+    done({ targets: upstream.targets, listenerFor: (target) => upstream.listenerFor(target) });
+    return;
+  }
+  const flow = nextHop.flow === undefined ? undefined : listenerOfFlow(transport, nextHop.flow);
+  const listenerFor = (target: Target): Listener | undefined => {
+    const family = target.address.includes(":") ? 6 : 4;
+    return flow?.family === family ? flow : upstream.listenerFor(target);
+  };
+  if (nextHop.kind === "flow") {
+    const parsed = parseFlow(nextHop.flow);
+    const { address = "", port = 0 } = parsed ?? {};
+    const targets = parsed === undefined ? [] : [{ protocol: "udp" as const, address, port }];
+    done({ targets, listenerFor });
+    return;
+  }
+  resolver.resolve(nextHop.uri, (targets) => done({ targets, listenerFor }));
+}
+
+/** The listener a flow belongs to, or one of the same family when that one is gone. */
+function listenerOfFlow(transport: Transport, flow: string): Listener | undefined {
+  const parsed = parseFlow(flow);
+  if (parsed === undefined) return undefined;
+  const family = parsed.address.includes(":") ? 6 : 4;
+  return (
+    transport.listeners.find(({ id }) => id === parsed.listener) ??
+    transport.listeners.find((listener) => listener.family === family)
+  );
+}

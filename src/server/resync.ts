@@ -1,0 +1,314 @@
+import type { AorRecord } from "../location/binding.ts";
+import type {
+  Ids,
+  LocationStore,
+  Log,
+  Metrics,
+  ResyncProgress,
+  ResyncResult,
+  ResyncScope,
+  Tally,
+} from "../ports.ts";
+import type { RegisterPolicy } from "../registrar/register-policy.ts";
+import {
+  isRegisteredAt,
+  parseUpstreamPlace,
+  type Registration,
+  registrationsOf,
+  type UpstreamPlace,
+} from "../registrar/resync.ts";
+import type { AorQueue } from "./aor-queue.ts";
+import type { DecisionLog } from "./decision-log.ts";
+import { MAX_RESYNC_IN_FLIGHT, MAX_RESYNC_RECORDS_PER_TICK, RESYNC_TICK_MS } from "./limits.ts";
+import type { OutgoingPolicy } from "./outgoing-policy.ts";
+import type { PendingIdentities } from "./pending-identities.ts";
+import { recordResync } from "./register-decisions.ts";
+import { type ResyncEnd, ResyncRun } from "./resync-run.ts";
+import type { Sweep } from "./sweep.ts";
+import type { TimerOwner, TimerQueue } from "./timer-queue.ts";
+import type { Upstream } from "./upstream.ts";
+
+export interface ResyncOptions {
+  /** REGISTERs a second unless the scope says otherwise. */
+  readonly rate: number;
+  readonly upstreamUri: string;
+  readonly policy: RegisterPolicy;
+  readonly userAgent: string;
+}
+
+export interface ResyncModules {
+  readonly store: LocationStore;
+  readonly queue: AorQueue;
+  readonly upstream: Upstream;
+  readonly identities: PendingIdentities;
+  readonly sweep: Sweep;
+  readonly outgoing: OutgoingPolicy;
+  readonly timers: TimerQueue;
+  readonly metrics: Metrics;
+  readonly log: Log;
+  readonly decisions: DecisionLog;
+  readonly ids: Ids;
+  readonly nowMs: () => number;
+}
+
+const NOTHING_WANTED: ResyncScope = { aor: undefined, upstream: undefined, rate: undefined };
+
+/**
+ * Makes registrations anew at a main registrar that has lost its memory: walks the store as it is, and sends a
+ * REGISTER for each registration whose device is still registered here, at a bounded rate and one at a time
+ * for each address-of-record. Nothing of it is stored: after a restart it has to be asked for again.
+ */
+export class Resync implements TimerOwner {
+  readonly #options: ResyncOptions;
+  readonly #modules: ResyncModules;
+  readonly #tallies = new Map<ResyncResult, Tally>();
+  #walk: Walk | undefined;
+  #isTicking = false;
+
+  constructor(options: ResyncOptions, modules: ResyncModules) {
+    this.#options = options;
+    this.#modules = modules;
+    modules.metrics.gauge("resync_remaining", {}, () => {
+      const { state, total, seen } = this.progress();
+      return state === "running" ? Math.max(0, total - seen) : 0;
+    });
+  }
+
+  /** Begins with the whole store, an address-of-record (canonical), or what went to one upstream. */
+  start(scope: ResyncScope): "started" | "running" | "not-found" | "invalid" {
+    if (this.#walk?.state === "running") return "running";
+    const place = scope.upstream === undefined ? undefined : parseUpstreamPlace(scope.upstream);
+    if (scope.upstream !== undefined && place === undefined) return "invalid";
+    const range = this.#rangeOf(scope.aor);
+    if (range === undefined) return "not-found";
+    const startedAtMs = this.#modules.nowMs();
+    const rate = scope.rate ?? this.#options.rate;
+    this.#walk = new Walk({ scope, place, rate, startedAtMs, ...range });
+    this.#modules.log.info({ ...scope, rate, total: range.total }, "resync started");
+    this.#tick();
+    return "started";
+  }
+
+  #rangeOf(aor: string | undefined): WalkRange | undefined {
+    const { store } = this.#modules;
+    if (aor === undefined) {
+      const { aors, bindings } = store.status();
+      // Records that come while it runs stand at the end, and need no resync.
+      return { records: store.records()[Symbol.iterator](), maxRecords: aors, total: bindings };
+    }
+    const record = store.lookup(aor);
+    if (record === undefined) return undefined;
+    return { records: [record].values(), maxRecords: 1, total: record.bindings.length };
+  }
+
+  stop(): void {
+    if (this.#walk?.end("stopped", this.#modules.nowMs()) === true) this.#logEnd();
+  }
+
+  progress(): ResyncProgress {
+    return this.#walk?.progress() ?? noProgress(this.#options.rate);
+  }
+
+  onTimer(): void {
+    this.#isTicking = false;
+    this.#tick();
+  }
+
+  /** A REGISTER has ended, or its registration was gone when its turn came. */
+  ended(aor: string, walk: Walk, end: ResyncEnd | undefined): void {
+    walk.inFlight -= 1;
+    if (end === undefined) walk.skipped += 1;
+    else {
+      this.#count(walk, end.result);
+      recordResync(this.#modules, aor, end);
+    }
+    if (walk.settle(this.#modules.nowMs())) this.#logEnd();
+  }
+
+  #logEnd(): void {
+    const { state, seen, results } = this.progress();
+    this.#modules.log.info({ state, seen, ...results }, "resync ended");
+  }
+
+  #tick(): void {
+    const walk = this.#walk;
+    if (walk?.state !== "running") return;
+    walk.allowance = Math.min(walk.allowance + walk.perTick, Math.max(1, walk.perTick));
+    let budget = MAX_RESYNC_RECORDS_PER_TICK;
+    while (walk.allowance >= 1 && walk.inFlight < MAX_RESYNC_IN_FLIGHT && budget > 0) {
+      const next = walk.next() ?? this.#read(walk);
+      if (next === "end") break;
+      if (next === "none") budget -= 1;
+      else this.#begin(walk, next.aor, next.ctid);
+    }
+    if (walk.settle(this.#modules.nowMs())) this.#logEnd();
+    if (this.#isTicking || walk.state !== "running") return;
+    this.#isTicking = true;
+    this.#modules.timers.start(RESYNC_TICK_MS, this, "resync");
+  }
+
+  /** Takes up the next record. */
+  #read(walk: Walk): "none" | "end" {
+    const record = walk.readRecord();
+    if (record === undefined) return "end";
+    // As it is by now: the one record that was asked for may have waited for its turn.
+    const current = this.#modules.store.lookup(record.aor) ?? record;
+    const all = registrationsOf(current, Math.floor(this.#modules.nowMs()));
+    const wanted = all.filter(([{ upstream }]) => this.#isWanted(walk, upstream));
+    walk.take(current, wanted);
+    return "none";
+  }
+
+  #isWanted({ place }: Walk, upstream: Registration[0]["upstream"]): boolean {
+    return place === undefined || isRegisteredAt(upstream, place, this.#options.upstreamUri);
+  }
+
+  #begin(walk: Walk, aor: string, ctid: string): void {
+    const { queue, outgoing } = this.#modules;
+    walk.allowance -= 1;
+    walk.inFlight += 1;
+    const { userAgent } = this.#options;
+    const policy = outgoing.applyTo(this.#options.policy);
+    const ended = (end: ResyncEnd | undefined): void => this.ended(aor, walk, end);
+    const run = new ResyncRun({ aor, ctid, policy, userAgent, ended }, this.#modules);
+    const entered = queue.enter(aor, run);
+    if (entered !== "full" && entered !== "joined") return;
+    walk.inFlight -= 1;
+    this.#count(walk, "busy");
+  }
+
+  #count(walk: Walk, result: ResyncResult): void {
+    let tally = this.#tallies.get(result);
+    if (tally === undefined) {
+      tally = this.#modules.metrics.counter("resync_registers_total", { result });
+      this.#tallies.set(result, tally);
+    }
+    tally.n += 1;
+    walk.results[result] += 1;
+  }
+}
+
+interface WalkRange {
+  readonly records: Iterator<AorRecord>;
+  readonly maxRecords: number;
+  /** Bindings in it. */
+  readonly total: number;
+}
+
+interface WalkPlan extends WalkRange {
+  readonly scope: ResyncScope;
+  readonly place: UpstreamPlace | undefined;
+  readonly rate: number;
+  readonly startedAtMs: number;
+}
+
+/** One way through the store: where it is, and what has come of it. */
+class Walk {
+  readonly place: UpstreamPlace | undefined;
+  readonly perTick: number;
+  readonly results = noResults();
+  state: "running" | "finished" | "stopped" = "running";
+  /** REGISTERs that may be sent now; a fraction is saved up. */
+  allowance = 1;
+  inFlight = 0;
+  skipped = 0;
+  readonly #plan: Omit<WalkPlan, "records">;
+  /** Let go of at the end: an iterator holds on to the table it stands in. */
+  #records: Iterator<AorRecord> | undefined;
+  #seen = 0;
+  #recordsLeft: number;
+  #isAtEnd = false;
+  #endedAtMs: number | undefined;
+  /** What of the present record is still to be done. */
+  #aor = "";
+  readonly #ctids: string[] = [];
+
+  constructor({ records, ...plan }: WalkPlan) {
+    this.#plan = plan;
+    this.#records = records;
+    this.place = plan.place;
+    this.perTick = (plan.rate * RESYNC_TICK_MS) / 1000;
+    this.#recordsLeft = plan.maxRecords;
+  }
+
+  /** The next registration of the present record. */
+  next(): { readonly aor: string; readonly ctid: string } | undefined {
+    const ctid = this.#ctids.shift();
+    return ctid === undefined ? undefined : { aor: this.#aor, ctid };
+  }
+
+  /** The next record; undefined at the end. */
+  readRecord(): AorRecord | undefined {
+    const step = this.#recordsLeft > 0 ? this.#records?.next() : undefined;
+    this.#recordsLeft -= 1;
+    if (step !== undefined && step.done !== true) return step.value;
+    this.#isAtEnd = true;
+    return undefined;
+  }
+
+  take({ aor, bindings }: AorRecord, wanted: readonly Registration[]): void {
+    this.#aor = aor;
+    this.#ctids.push(...wanted.map(([{ ctid }]) => ctid));
+    this.#seen += bindings.length;
+    this.skipped += bindings.length - wanted.length;
+  }
+
+  /** Ends it once there is nothing left to do; true when that is now. */
+  settle(nowMs: number): boolean {
+    const isDone = this.#isAtEnd && this.#ctids.length === 0 && this.inFlight === 0;
+    return isDone && this.end("finished", nowMs);
+  }
+
+  /** True when it had not ended before. */
+  end(state: "finished" | "stopped", nowMs: number): boolean {
+    if (this.state !== "running") return false;
+    this.state = state;
+    this.#records = undefined;
+    this.#endedAtMs = nowMs;
+    return true;
+  }
+
+  progress(): ResyncProgress {
+    const { scope, rate, total, startedAtMs } = this.#plan;
+    return {
+      state: this.state,
+      scope,
+      rate,
+      total,
+      seen: this.#seen - this.#ctids.length,
+      skipped: this.skipped,
+      inFlight: this.inFlight,
+      results: { ...this.results },
+      startedAtMs,
+      endedAtMs: this.#endedAtMs,
+    };
+  }
+}
+
+function noProgress(rate: number): ResyncProgress {
+  return {
+    state: "idle",
+    scope: NOTHING_WANTED,
+    rate,
+    total: 0,
+    seen: 0,
+    skipped: 0,
+    inFlight: 0,
+    results: noResults(),
+    startedAtMs: undefined,
+    endedAtMs: undefined,
+  };
+}
+
+function noResults(): Record<ResyncResult, number> {
+  return {
+    accepted: 0,
+    challenged: 0,
+    refused: 0,
+    failed: 0,
+    timeout: 0,
+    "contact-missing": 0,
+    store: 0,
+    busy: 0,
+  };
+}

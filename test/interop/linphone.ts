@@ -1,0 +1,105 @@
+import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import type { Stage, StageProcess } from "../support/peers/stage.ts";
+import { until } from "../support/peers/wait.ts";
+
+export interface LinphoneOptions {
+  readonly user: string;
+  readonly password: string;
+  /** Where it sends everything: midreg or Kamailio. */
+  readonly outboundPort: number;
+  readonly sipPort: number;
+  readonly rtpPort: number;
+}
+
+const START_MS = 10_000;
+const QUIT_MS = 10_000;
+const SHUT = "sip_tcp_port=0\nsip_tls_port=0";
+
+/** Linphone's command-line client, driven by its prompt and watched by its own trace of SIP. */
+export class Linphone {
+  readonly user: string;
+  readonly #process: StageProcess;
+  readonly #tracePath: string;
+  #traceStart = 0;
+
+  private constructor(user: string, running: StageProcess, tracePath: string) {
+    this.user = user;
+    this.#process = running;
+    this.#tracePath = tracePath;
+  }
+
+  /** Starts it and waits until it is registered. It answers calls by itself. */
+  static async start(stage: Stage, options: LinphoneOptions): Promise<Linphone> {
+    const home = stage.path(`linphone-${options.user}`);
+    // It makes its database only where this exists.
+    mkdirSync(`${home}/.local/share/linphone`, { recursive: true });
+    writeFileSync(`${home}/linphonerc`, config(options));
+    const trace = `${home}/trace.log`;
+    writeFileSync(trace, "");
+    const args = ["-c", `${home}/linphonerc`, "-a", "-d", "6", "-l", trace];
+    const running = stage.spawnShell(options.user, "linphonec", args, home);
+    const started = new Linphone(options.user, running, trace);
+    await until(`${options.user} is registered`, START_MS, async () => {
+      if (!running.isRunning) throw new Error(`${options.user} ended: ${await running.exited}`);
+      return started.trace().includes("to [LinphoneRegistrationOk]") ? true : undefined;
+    });
+    // There is no sound card to be had; files do.
+    started.say("soundcard use files");
+    return started;
+  }
+
+  /** Types a command at its prompt. */
+  say(command: string): void {
+    this.#process.child.stdin?.write(`${command}\n`);
+  }
+
+  /** Waits for a text in the trace since the last `forget`. */
+  async sees(text: string | RegExp, limitMs: number): Promise<string> {
+    return until(`${this.user} sees ${String(text)}`, limitMs, () => {
+      const fresh = this.trace().slice(this.#traceStart);
+      return (typeof text === "string" ? fresh.includes(text) : text.test(fresh))
+        ? fresh
+        : undefined;
+    });
+  }
+
+  forget(): void {
+    this.#traceStart = this.trace().length;
+  }
+
+  trace(): string {
+    return readFileSync(this.#tracePath, "latin1").replaceAll("\r", "");
+  }
+
+  /** Unregisters and ends; returns the exit code. */
+  async quit(): Promise<number | string> {
+    this.say("quit");
+    return this.#process.exitWithin(QUIT_MS);
+  }
+}
+
+function config({ user, password, outboundPort, sipPort, rtpPort }: LinphoneOptions): string {
+  const proxy = `<sip:127.0.0.1:${outboundPort};transport=udp`;
+  return `[sip]
+sip_port=${sipPort}
+${SHUT}
+default_proxy=0
+use_ipv6=0
+guess_hostname=1
+contact=sip:${user}@127.0.0.1
+[rtp]
+audio_rtp_port=${rtpPort}
+[proxy_0]
+reg_proxy=${proxy}>
+reg_route=${proxy};lr>
+reg_identity=sip:${user}@sip.test
+reg_expires=600
+reg_sendregister=1
+publish=0
+[auth_info_0]
+username=${user}
+passwd=${password}
+realm=sip.test
+domain=sip.test
+`;
+}

@@ -1,0 +1,57 @@
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { expect, onTestFinished, test } from "vitest";
+import { parseAuthHeader } from "../../src/sip/auth-header.ts";
+import { authorizationFor, passwordOf } from "../auth/fixtures.ts";
+import { headerLine, statusOf } from "../support/messages.ts";
+import { RealProcess } from "../support/real-process.ts";
+import { MidregRun } from "./midreg-run.ts";
+import { WirePhone } from "./wire-phone.ts";
+import { WireRegistrar } from "./wire-registrar.ts";
+
+/** Runs `midreg credential` to its end. */
+async function credential(
+  argv: readonly string[],
+  env: Readonly<Record<string, string>> = {},
+): Promise<{ readonly code: number | null; readonly stdout: string; readonly stderr: string }> {
+  const run = new MidregRun(["credential", ...argv], env);
+  const { code } = await run.ended();
+  return { code, stdout: run.stdout, stderr: run.stderr };
+}
+
+test("a user of the command line registers by digest, and the credentials are safe meanwhile", async () => {
+  const dataDir = mkdtempSync(join(tmpdir(), "midreg-digest-"));
+  onTestFinished(() => rmSync(dataDir, { recursive: true }));
+  const data = ["--data", dataDir];
+  const password = { MIDREG_PASSWORD: passwordOf("alice") };
+  const set = await credential(["set", "alice", "sip.test", ...data], password);
+  expect(set).toMatchObject({ code: 0, stderr: "" });
+
+  const main = await WireRegistrar.openRegistrar();
+  onTestFinished(async () => main.close());
+  const upstream = `sip:127.0.0.1:${main.port}`;
+  const midreg = await RealProcess.prepare({ upstream, dataDir, args: ["--absorb", "digest"] });
+  onTestFinished(async () => midreg.dispose());
+  await midreg.start();
+  const locked = await credential(["list", ...data]);
+  expect(locked).toMatchObject({ code: 1, stdout: "" });
+  expect(locked.stderr).toMatch(/^midreg: \P{Cc}+in use by another process\P{Cc}+\n$/u);
+
+  const phone = await WirePhone.openPhone("alice", midreg.sipPort);
+  onTestFinished(async () => phone.close());
+  const challenge = await phone.register();
+  expect(statusOf(challenge)).toBe(401);
+  const params = parseAuthHeader(headerLine(challenge, "WWW-Authenticate"))?.params ?? new Map();
+  const answers: number[] = [];
+  for (const nc of [1, 2, 2]) {
+    // One after the other, as a phone does.
+    // oxlint-disable-next-line no-await-in-loop
+    answers.push(statusOf(await phone.register({ headers: [authorizationFor(params, { nc })] })));
+  }
+  expect(answers).toEqual([200, 200, 401]);
+  expect(main.registers).toHaveLength(1);
+  await midreg.stop();
+  const listed = await credential(["list", ...data]);
+  expect(listed.stdout).toBe("alice\tsip.test\tMD5,SHA-256,SHA-512-256\n");
+});
