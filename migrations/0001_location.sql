@@ -23,7 +23,9 @@ CREATE TABLE binding (
   upstream_to TEXT NOT NULL,
   mode TEXT NOT NULL, -- mirror, contact or aor
   methods TEXT NOT NULL,
-  attr TEXT NOT NULL
+  attr TEXT NOT NULL,
+  registered_at_ms INTEGER NOT NULL, -- since when temporary GRUUs are valid (RFC 5627); 0 when not known
+  upstream_gruu TEXT NOT NULL -- GRUUs that the main registrar gave
 ) STRICT;
 
 -- What every refresh changes, one narrow row for each binding: folding 250,000 refreshes of 500,000

@@ -31,6 +31,10 @@ export interface Ids {
   ctid(aor: string, device: string): string;
   /** A keyed digest of a text in base64url, truncated to 80 bits, for tokens midreg hands out. */
   mac(text: string): string;
+  /** A text encrypted and authenticated, other each time, in base64url; undefined beyond 256 bytes. */
+  seal(text: string): string | undefined;
+  /** The text that was sealed; undefined when it was not sealed by this install, or altered since. */
+  unseal(sealed: string): string | undefined;
   /** A number from 0 (included) to 1 (excluded), for jitter. */
   fraction(): number;
 }

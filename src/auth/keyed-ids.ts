@@ -2,7 +2,9 @@
  * The one source of identifiers: random ones that nobody can guess, and keyed ones that only this
  * install can make. Satisfies the Ids port.
  */
-import { hash, randomBytes } from "node:crypto";
+import { randomBytes } from "node:crypto";
+import { Hmac } from "./hmac.ts";
+import { SALT_BYTES, TextSeal } from "./text-seal.ts";
 
 /** Random bytes are drawn in blocks, since a system call for each would cost more than the rest. */
 const POOL_BYTES = 8192;
@@ -14,6 +16,7 @@ export const MIN_SECRET_BYTES = 16;
 export class KeyedIds {
   readonly #ctidHmac: Hmac;
   readonly #macHmac: Hmac;
+  readonly #textSeal: TextSeal;
   #pool = randomBytes(POOL_BYTES);
   #used = 0;
 
@@ -23,8 +26,9 @@ export class KeyedIds {
       throw new RangeError(`The install secret must have at least ${MIN_SECRET_BYTES} bytes.`);
     }
     this.#ctidHmac = new Hmac(secret);
-    // A key of its own, so that no token ever equals the start of a contact identifier.
-    this.#macHmac = new Hmac(Buffer.from(this.#ctidHmac.digest("midreg token key"), "latin1"));
+    // Keys of their own, so that no token ever equals the start of a contact identifier.
+    this.#macHmac = new Hmac(this.#deriveKey("midreg token key"));
+    this.#textSeal = new TextSeal(this.#deriveKey("midreg seal key"));
   }
 
   branch(): string {
@@ -51,9 +55,24 @@ export class KeyedIds {
     return Buffer.from(digest.slice(0, 10), "latin1").toString("base64url");
   }
 
+  /** Encrypts and authenticates a text; undefined when it is too long (text-seal.ts). */
+  seal(text: string): string | undefined {
+    return this.#textSeal.seal(text, this.#take(SALT_BYTES));
+  }
+
+  /** The text in a sealed one; undefined when it was not sealed with this secret, or altered since. */
+  unseal(sealed: string): string | undefined {
+    return this.#textSeal.open(sealed);
+  }
+
   /** 48 random bits as a fraction. */
   fraction(): number {
     return this.#take(6).readUIntBE(0, 6) / 2 ** 48;
+  }
+
+  /** Labels have no NUL, unlike what contact identifiers are made of. */
+  #deriveKey(label: string): Buffer {
+    return Buffer.from(this.#ctidHmac.digest(label), "latin1");
   }
 
   #random(bytes: number): string {
@@ -67,42 +86,5 @@ export class KeyedIds {
     }
     this.#used += bytes;
     return this.#pool.subarray(this.#used - bytes, this.#used);
-  }
-}
-
-/** Octets that SHA-256 takes in one go. */
-const BLOCK_BYTES = 64;
-const DIGEST_BYTES = 32;
-/** What most texts need; longer ones make it grow. */
-const FIRST_TEXT_BYTES = 512;
-
-/**
- * HMAC-SHA-256 (RFC 2104) by one-shot hashes: Node's own Hmac makes four objects for each use, one of them
- * outside the heap, and takes nearly twice as long.
- */
-class Hmac {
-  #inner = Buffer.alloc(BLOCK_BYTES + FIRST_TEXT_BYTES);
-  readonly #outer = Buffer.alloc(BLOCK_BYTES + DIGEST_BYTES);
-
-  constructor(secret: Buffer) {
-    const key = secret.length > BLOCK_BYTES ? hash("sha256", secret, "buffer") : secret;
-    for (let index = 0; index < BLOCK_BYTES; index += 1) {
-      this.#inner[index] = (key[index] ?? 0) ^ 0x36;
-      this.#outer[index] = (key[index] ?? 0) ^ 0x5c;
-    }
-  }
-
-  /** Of a Latin-1 text, as one. */
-  digest(text: string): string {
-    const bytes = BLOCK_BYTES + text.length;
-    if (bytes > this.#inner.length) {
-      const grown = Buffer.alloc(bytes);
-      this.#inner.copy(grown, 0, 0, BLOCK_BYTES);
-      this.#inner = grown;
-    }
-    this.#inner.write(text, BLOCK_BYTES, "latin1");
-    const inner = hash("sha256", this.#inner.subarray(0, bytes), "binary");
-    this.#outer.write(inner, BLOCK_BYTES, "latin1");
-    return hash("sha256", this.#outer, "binary");
   }
 }

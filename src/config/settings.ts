@@ -153,6 +153,10 @@ const midRegistrar = z
         description: "Contact parameter of the phone that is passed on to the main registrar.",
       }),
     ).prefault(["q", "methods"]),
+    gruu: onOrOff(
+      "Whether phones that ask for GRUUs get them; yes unless told otherwise.",
+    ).optional(),
+    disable_gruu: onOrOff("The opposite of gruu, as OpenSIPS has it.").optional(),
     upstream_margin: seconds(
       0,
       3600,
@@ -166,7 +170,15 @@ const midRegistrar = z
       context.addIssue({ code: "custom", message: TAKEN_BY_ID, path: ["extra_contact_params"] });
     },
     { when: ({ issues }) => !issues.some(concernsParams) },
-  );
+  )
+  .superRefine(({ gruu, disable_gruu: isDisabled }, context) => {
+    if (gruu === undefined || gruu !== isDisabled) return;
+    context.addIssue({
+      code: "custom",
+      message: "must be the opposite of gruu",
+      path: ["disable_gruu"],
+    });
+  });
 
 /** Whether a complaint leaves the two settings above without a parsed value; others do not matter to them. */
 function concernsParams({ code, path = [] }: z.core.$ZodRawIssue): boolean {
@@ -405,6 +417,7 @@ function toRegistrar(
     realmPrefix: given.realm_prefix,
     extraContactParams: given.extra_contact_params,
     upstreamContactParams: [...new Set(given.upstream_contact_params)],
+    gruu: given.gruu ?? given.disable_gruu !== true,
     upstreamMarginSec: given.upstream_margin,
     minExpiresMode: given.min_expires_mode,
     expiresRangePercent: given.expires_range,

@@ -38,6 +38,13 @@ export interface Binding {
   readonly methods: string;
   /** What the rule that let it in says of it (attr); empty for nothing. */
   readonly attr: string;
+  /**
+   * When the registration began that its temporary GRUUs belong to (RFC 5627 section 5.1): refreshes with
+   * the same Call-ID continue it, a lapse or another Call-ID starts it anew. 0 when that is not known.
+   */
+  readonly registeredAtMs: number;
+  /** pub-gruu and temp-gruu as the main registrar gave them, each with its leading semicolon; or empty. */
+  readonly upstreamGruu: string;
   /** The registration midreg holds at the main registrar for this contact, or with others. */
   readonly upstream: UpstreamRegistration;
 }

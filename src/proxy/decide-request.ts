@@ -1,4 +1,6 @@
 import type { Binding } from "../location/binding.ts";
+import { type GruuTarget, isTemporaryGruu } from "../location/gruu.ts";
+import { contactsOf } from "../sip/contact.ts";
 import { HEADER } from "../sip/header-name.ts";
 import { addressesOf, secondsHeader, tokensOf } from "../sip/header-values.ts";
 import { headerValue, type SipRequest } from "../sip/message.ts";
@@ -19,6 +21,9 @@ import type {
 const REFUSALS: Readonly<Record<RefusalReason, readonly [number, string]>> = {
   stranger: [403, "Forbidden"],
   "unknown-contact": [404, "Not Found"],
+  // RFC 5627 section 6.1: what is no valid GRUU is not found; a valid one without a contact is away.
+  "unknown-gruu": [404, "Not Found"],
+  "gruu-away": [480, "Temporarily Unavailable"],
   "method-not-allowed": [405, "Method Not Allowed"],
   "no-dialog": [481, "Call/Transaction Does Not Exist"],
   "too-many-hops": [483, "Too Many Hops"],
@@ -50,8 +55,8 @@ export function decideRequest(input: ProxyInput): ProxyDecision {
   }
   const own = countOwnRoutes(input, routes);
   const token = own === 0 ? undefined : openToken(input, routes.slice(0, own));
-  if (token !== undefined) return routeInDialog(input, token, own, routes[own]);
-  return routeNew(input, uri, own);
+  if (token !== undefined) return routeInDialog(input, token, uri, { own, next: routes[own] });
+  return routeNew(input, uri, { own, next: routes[own] });
 }
 
 function refuse(reason: RefusalReason, headers = ""): ProxyDecision {
@@ -86,16 +91,23 @@ function countOwnRoutes(input: ProxyInput, routes: readonly NameAddr[]): number 
   return own;
 }
 
+/** The Route of a request: how many values at its head are midreg's own, and the one after those. */
+interface RouteSet {
+  readonly own: number;
+  readonly next: NameAddr | undefined;
+}
+
 interface OpenedToken {
   readonly token: DialogToken;
   /** Whether the request comes from the side that created the dialog. */
   readonly isFromInitiator: boolean;
 }
 
+/** Of two tokens in a row the second counts: then both ends are devices, and this is the last hop. */
 function openToken(input: ProxyInput, routes: readonly NameAddr[]): OpenedToken | undefined {
   const { request, mac } = input;
   const { callId } = request;
-  for (const route of routes) {
+  for (const route of routes.toReversed()) {
     const user = parseUri(route.uri)?.user ?? "";
     for (const initiatorTag of [request.fromTag, request.toTag]) {
       const token =
@@ -113,10 +125,12 @@ function openToken(input: ProxyInput, routes: readonly NameAddr[]): OpenedToken 
 function routeInDialog(
   input: ProxyInput,
   { token, isFromInitiator }: OpenedToken,
-  own: number,
-  nextRoute: NameAddr | undefined,
+  uri: Uri,
+  { own, next: nextRoute }: RouteSet,
 ): ProxyDecision {
   const isToDevice = (token.role === "callee") === isFromInitiator;
+  const target = isToDevice ? resolveRemoteTarget(input, uri, token) : undefined;
+  if (target !== undefined) return relayToGruu(input, target, { own, next: nextRoute });
   const flow = input.bindingOf(token.ctid)?.source ?? token.flow;
   const text = withoutOwnRoutes(input, own).toText();
   if (nextRoute !== undefined) {
@@ -139,13 +153,60 @@ function relay(
   return { kind: "relay", direction, branches };
 }
 
+/**
+ * A remote target that only midreg can turn into a contact: a GRUU that the device used as its Contact (RFC 5627
+ * section 6.1), or midreg's own contact with a ctid, where the device uses a GRUU of the main registrar's.
+ */
+function resolveRemoteTarget(
+  input: ProxyInput,
+  uri: Uri,
+  token: DialogToken,
+): GruuTarget | undefined {
+  const gruu = input.gruuTarget(uri);
+  if (gruu?.kind === "found") {
+    return isDialogPeer(input, token, gruu.binding) ? gruu : undefined;
+  }
+  // A public form that leads nowhere here may be another registrar's, or the device's own making.
+  if (gruu?.kind === "invalid" || gruu?.isKnown === true) return gruu;
+  const binding = ownTarget(input, uri);
+  return binding?.ctid === token.ctid ? { kind: "found", binding } : undefined;
+}
+
+/** The binding that midreg's own contact with a ctid stands for. */
+function ownTarget(input: ProxyInput, uri: Uri): Binding | undefined {
+  const ctid = input.isOwnHost(uri.host, uri.port) ? input.ctidOf(input.request.uri) : undefined;
+  return ctid === undefined ? undefined : input.bindingOf(ctid);
+}
+
+function relayToGruu(
+  input: ProxyInput,
+  target: GruuTarget,
+  { own, next }: RouteSet,
+): ProxyDecision {
+  if (target.kind === "found") {
+    return relay("to-device", [branchTo(input, target.binding, own, next)]);
+  }
+  return refuse(target.kind === "invalid" ? "unknown-gruu" : "gruu-away");
+}
+
+/** Whether a binding is of the device the dialog is with: a token opens the way to no other. */
+function isDialogPeer(input: ProxyInput, { ctid, flow }: DialogToken, binding: Binding): boolean {
+  if (binding.ctid === ctid || binding.source === flow) return true;
+  if (ctid === "") return false;
+  // The device may have registered anew from elsewhere since, and its old contact may be forgotten.
+  const aor = input.aorOf(ctid);
+  return aor === undefined || aor === input.aorOf(binding.ctid);
+}
+
 /** Routes a request that is not inside a dialog known by a token of ours. */
-function routeNew(input: ProxyInput, uri: Uri, own: number): ProxyDecision {
+function routeNew(input: ProxyInput, uri: Uri, { own, next }: RouteSet): ProxyDecision {
   if (input.sender === "stranger") return refuse("stranger");
   if (uri.scheme !== "sip" && uri.scheme !== "sips" && uri.scheme !== "tel") {
     return refuse("unsupported-scheme");
   }
   if (input.sender === "device") return relayToUpstream(input, uri, own);
+  const gruu = input.gruuTarget(uri);
+  if (gruu !== undefined) return relayToGruu(input, gruu, { own, next });
   const isOurs = input.isOwnHost(uri.host, uri.port);
   const targets = isOurs ? input.targetsOf(input.request.uri) : [];
   const chosen = chooseTargets(input, targets);
@@ -178,24 +239,47 @@ function refuseMethod(targets: readonly Binding[]): ProxyDecision {
 
 function relayToUpstream(input: ProxyInput, uri: Uri, own: number): ProxyDecision {
   const rewrite = withoutOwnRoutes(input, own);
-  if (input.isOwnHost(uri.host, uri.port)) {
+  // A temporary GRUU keeps midreg's host, so that the main registrar sends it back here.
+  if (input.isOwnHost(uri.host, uri.port) && !isTemporaryGruu(uri)) {
     const user = uri.user === undefined ? "" : `${uri.user}@`;
     const target = `${uri.scheme}:${user}${input.upstreamHost}${uri.params}`;
     rewrite.startLine(`${input.request.method} ${target} SIP/2.0`);
   }
-  const token: DialogToken = { role: "caller", flow: input.source, ctid: "" };
+  const token: DialogToken = { role: "caller", flow: input.source, ctid: callerCtid(input) };
   const incoming = input.sentByOf(input.source) ?? input.upstreamSentBy;
   recordRoute(rewrite, input, token, { incoming, outgoing: input.upstreamSentBy });
   const nextHop: NextHop = { kind: "upstream" };
   return relay("to-upstream", [{ text: rewrite.toText(), nextHop }]);
 }
 
-function branchTo(input: ProxyInput, binding: Binding, own: number): RelayBranch {
+/**
+ * The binding of a device that calls with a GRUU as its Contact, so that its dialog follows it (RFC 5627
+ * section 6.2); empty where it is not known.
+ */
+function callerCtid(input: ProxyInput): string {
+  const contacts = contactsOf(input.request);
+  const contact = contacts === "*" ? undefined : contacts?.[0];
+  // Nearly all contacts are no GRUUs and need no second look.
+  const uri = contact?.uri.includes(";gr") === true ? parseUri(contact.uri) : undefined;
+  const gruu = uri === undefined ? undefined : input.gruuTarget(uri);
+  if (gruu?.kind !== "found" || gruu.binding.source !== input.source) return "";
+  return gruu.binding.ctid;
+}
+
+/**
+ * The way to a binding. `next` is the Route that a request to a GRUU has left: the path of a dialog, which
+ * takes the place of the binding's own Path (RFC 5627 section 6.1).
+ */
+function branchTo(input: ProxyInput, binding: Binding, own: number, next?: NameAddr): RelayBranch {
   const rewrite = withoutOwnRoutes(input, own);
   rewrite.startLine(`${input.request.method} ${requestUriOf(binding.contact)} SIP/2.0`);
   const token: DialogToken = { role: "callee", flow: binding.source, ctid: binding.ctid };
   const outgoing = input.sentByOf(binding.source) ?? input.upstreamSentBy;
   recordRoute(rewrite, input, token, { incoming: input.upstreamSentBy, outgoing });
+  if (next !== undefined) {
+    const nextHop: NextHop = { kind: "uri", uri: next.uri, flow: binding.source };
+    return { text: rewrite.toText(), nextHop };
+  }
   const firstHop = parseNameAddr(splitList(binding.path)?.[0] ?? "");
   if (firstHop === undefined) {
     const nextHop: NextHop = { kind: "flow", flow: binding.source };

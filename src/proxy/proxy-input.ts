@@ -1,5 +1,7 @@
 import type { Binding } from "../location/binding.ts";
+import type { GruuTarget } from "../location/gruu.ts";
 import type { SipRequest } from "../sip/message.ts";
+import type { Uri } from "../sip/uri.ts";
 import type { LookupPolicy } from "./lookup-policy.ts";
 
 /** Who sent a request, by its source address. */
@@ -30,6 +32,10 @@ export interface ProxyInput {
   readonly lookup: LookupPolicy;
   /** The binding with a contact identifier, unless it has expired. */
   readonly bindingOf: (ctid: string) => Binding | undefined;
+  /** What a GRUU of midreg's stands for; undefined when the URI is none. */
+  readonly gruuTarget: (uri: Uri) => GruuTarget | undefined;
+  /** The address-of-record that a contact identifier belongs to; undefined when nothing is stored of it. */
+  readonly aorOf: (ctid: string) => string | undefined;
 }
 
 /** Where a request goes next. */
@@ -44,6 +50,8 @@ export type NextHop =
 export type RefusalReason =
   | "stranger"
   | "unknown-contact"
+  | "unknown-gruu"
+  | "gruu-away"
   | "method-not-allowed"
   | "no-dialog"
   | "too-many-hops"

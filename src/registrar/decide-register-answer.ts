@@ -5,6 +5,7 @@ import type {
   UpstreamRegistration,
 } from "../location/binding.ts";
 import { type AorChange, buildChange } from "../location/change.ts";
+import type { GruuKeys } from "../location/gruu.ts";
 import { validBindings } from "../location/match-contact.ts";
 import { buildResponse, responseHeaders } from "../sip/build-response.ts";
 import { isSameUri } from "../sip/compare-uri.ts";
@@ -19,6 +20,8 @@ import {
   type SipRequest,
   type SipResponse,
 } from "../sip/message.ts";
+import { gruuSourceOf, registrationStart, restartedSiblings, upstreamGruuOf } from "./gruu.ts";
+import { tooBriefFor } from "./interval-too-brief.ts";
 import { lifetimeWithin } from "./lifetimes.ts";
 import type { RegisterAsk } from "./read-register.ts";
 import { contactLine, pathLine } from "./register-answer.ts";
@@ -41,6 +44,9 @@ export interface RegisterAnswerInput {
   readonly policy: RegisterPolicy;
   /** Tag for answers of midreg's own. */
   readonly toTag: string;
+  readonly ids: GruuKeys;
+  /** host:port of the listener that faces the main registrar. */
+  readonly upstreamSentBy: string;
 }
 
 /** Why a forwarded REGISTER ended as it did. */
@@ -70,6 +76,10 @@ export function decideRegisterAnswer(input: RegisterAnswerInput): RegisterAnswer
   if (response === undefined) {
     // RFC 4320 section 4.2 forbids a 408 here; midreg's own limit ends before the phone's timer F.
     return ownError(input, "timeout", 504, "Main registrar did not answer");
+  }
+  if (tooBriefFor(input.forward, response, input.policy.outgoingExpiresSec) !== undefined) {
+    // The phone has not asked for this lifetime and cannot change it (spec row T24).
+    return ownError(input, "refused", 500, "Main registrar wants longer lifetimes");
   }
   if (response.status < 200 || response.status > 299) return passThrough(input, response);
   if (input.ask.isStar) return acceptStar(input, response);
@@ -124,7 +134,10 @@ function acceptContacts(input: RegisterAnswerInput, response: SipResponse): Regi
     ...forward.evicted.map(ctidOfOwed),
   ];
   const fresh = registered.map((grant) => acceptedBinding(input, grant, response));
-  const put = [...fresh, ...movedSharers(input, granted)];
+  const moved = movedSharers(input, granted);
+  const others = { aor: ask.aor, bindings: afterwards(bindings, moved, remove) };
+  const restarted = restartedSiblings(others, fresh, input.nowMs);
+  const put = [...fresh, ...afterwards(moved, restarted, [])];
   // What is still listed after its removal will have to be removed once more.
   const listed = staysShared(forward) ? [] : removed.filter(({ sec }) => sec > 0);
   const lingering = onePerKey(listed.map(owed(input)));
@@ -146,6 +159,8 @@ const ctidOfOwed = ({ ctid }: DeRegistration): string => ctid;
 interface Grant {
   readonly contact: ForwardedContact;
   readonly sec: number;
+  /** GRUUs it has given the contact (gruu.ts). */
+  readonly gruu: string;
 }
 
 function grantsOf(input: RegisterAnswerInput, response: SipResponse): Grant[] {
@@ -153,8 +168,11 @@ function grantsOf(input: RegisterAnswerInput, response: SipResponse): Grant[] {
   const contacts = contactsOf(response);
   const listed = contacts === undefined || contacts === "*" ? [] : contacts;
   return forward.contacts.map((contact) => {
-    const sec = grantOf(contact, listed, response, input);
-    return { contact, sec: sentAtMs + sec * 1000 > nowMs ? sec : 0 };
+    const own = listedOf(contact, listed, input);
+    const sec = grantOf(own, response, input.policy);
+    // A contact that devices share has no instance, and so no GRUUs.
+    const gruu = forward.mode === "aor" ? "" : upstreamGruuOf(own?.params ?? "");
+    return { contact, sec: sentAtMs + sec * 1000 > nowMs ? sec : 0, gruu };
   });
 }
 
@@ -163,21 +181,24 @@ function staysShared({ mode, isRemoval }: ForwardedRegister): boolean {
   return mode === "aor" && !isRemoval;
 }
 
-/**
- * What the main registrar granted a contact of ours in seconds, 0 when it does not list it: the expires
- * parameter, else the Expires header, else what was asked for.
- */
-function grantOf(
+/** Where the main registrar lists a contact of ours. */
+function listedOf(
   { ctid, upstreamContact }: ForwardedContact,
   listed: readonly Contact[],
-  response: SipResponse,
   { policy, forward }: RegisterAnswerInput,
-): number {
+): Contact | undefined {
   const ours = listed.filter(({ uri }) =>
     forward.mode === "aor" ? isSharedContact(uri, upstreamContact) : ctidOf(uri, policy) === ctid,
   );
   // A contact of an address that midreg no longer has may stand beside the one just registered.
-  const own = ours.find(({ uri }) => isSameUri(uri, upstreamContact)) ?? ours[0];
+  return ours.find(({ uri }) => isSameUri(uri, upstreamContact)) ?? ours[0];
+}
+
+/**
+ * What the main registrar granted a contact of ours in seconds, 0 when it does not list it: the expires
+ * parameter, else the Expires header, else what was asked for.
+ */
+function grantOf(own: Contact | undefined, response: SipResponse, policy: RegisterPolicy): number {
   if (own === undefined) return 0;
   const granted =
     own.expires ?? secondsHeader(response, HEADER.expires) ?? policy.outgoingExpiresSec;
@@ -208,6 +229,11 @@ function acceptedBinding(input: RegisterAnswerInput, grant: Grant, response: Sip
     mode: forward.mode,
     methods: forward.methods,
     attr: policy.attr,
+    registeredAtMs: registrationStart(
+      { ctid, params: asked.params },
+      { record: input.record, callId: request.callId, nowMs },
+    ),
+    upstreamGruu: grant.gruu,
     upstream,
   };
 }
@@ -407,7 +433,8 @@ function accepted(
   { change, undo, bindings }: Acceptance,
 ): RegisterAnswer {
   const valid = validBindings({ aor: input.ask.aor, bindings }, input.nowMs);
-  const own = contactLine(valid, input.nowMs) + pathLine(input.ask);
+  const contacts = contactLine(valid, input.nowMs, undefined, gruuSourceOf(input));
+  const own = contacts + pathLine(input.ask);
   const text = restoreResponse(input, response, { kept: KEPT_OF_2XX, own });
   return { reason: "accepted", change, status: response.status, text, undo };
 }

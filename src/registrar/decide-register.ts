@@ -3,9 +3,10 @@ import { type AorChange, buildChange, type Touch } from "../location/change.ts";
 import { contactKey, type MatchingMode, validBindings } from "../location/match-contact.ts";
 import { buildResponse } from "../sip/build-response.ts";
 import { HEADER } from "../sip/header-name.ts";
-import { secondsHeader } from "../sip/header-values.ts";
+import { secondsHeader, tokensOf } from "../sip/header-values.ts";
 import { hasHeader } from "../sip/message.ts";
 import { makeRoom } from "./contact-limit.ts";
+import { gruuSourceOf, registrationStart, restartedSiblings } from "./gruu.ts";
 import { type ForwardReason, type JudgedContact, judgeContact } from "./judge-contact.ts";
 import { isSpread } from "./lifetimes.ts";
 import { methodsOf, userAgentOf } from "./read-register.ts";
@@ -41,17 +42,23 @@ export type RegisterDecision =
  * is decided, so that one request is one change (RFC 3261 section 10.3, last paragraph).
  */
 export function decideRegister(input: RegisterInput): RegisterDecision {
-  const { request, ask } = input;
-  if (ask.isStar) return decideStar(input);
+  if (input.ask.isStar) return decideStar(input);
   const judged = judgeAll(input);
   if (judged.some(({ verdict }) => verdict === "old-cseq")) return rejectOldCSeq(input);
   const evicted = makeRoom(input, judged);
   if (evicted === undefined) return reject(input, "too-many-contacts", 503, "Too many contacts");
-  if (hasHeader(request, HEADER.require)) return forward(input, "require", judged, evicted);
+  if (requiresMore(input)) return forward(input, "require", judged, evicted);
   if (judged.length === 0) return decideFetch(input);
   const reason = forwardReason(input, judged);
   if (reason !== undefined) return forward(input, reason, judged, evicted);
   return absorb(input, judged, judged[0]?.binding);
+}
+
+/** Whether the device requires something that is not midreg's own to give. */
+function requiresMore({ request, policy }: RegisterInput): boolean {
+  if (!hasHeader(request, HEADER.require)) return false;
+  const tags = tokensOf(request, HEADER.require);
+  return !policy.gruu || tags.length === 0 || tags.some((tag) => tag !== "gruu");
 }
 
 function judgeAll(input: RegisterInput): readonly JudgedContact[] {
@@ -137,6 +144,10 @@ function absorb(
       else put.push(moved);
     }
   }
+  if (put.length > 0) {
+    const restarted = restartedSiblings(input.record, put, input.nowMs);
+    put.push(...restarted.filter(({ ctid }) => !remove.includes(ctid)));
+  }
   const answer = answer200(input, { touch, put, remove }, own);
   const refreshes = touch.length + put.length;
   if (refreshes + remove.length === 0) {
@@ -176,8 +187,17 @@ function moveBinding(
     userAgent: userAgentOf(request),
     methods: methodsOf(request),
     attr: input.policy.attr,
+    registeredAtMs: startOf(input, binding, contact.asked.params),
   };
   return isChanged(moved, binding) ? moved : undefined;
+}
+
+function startOf(
+  { record, request, nowMs }: RegisterInput,
+  { ctid }: Binding,
+  params: string,
+): number {
+  return registrationStart({ ctid, params }, { record, callId: request.callId, nowMs });
 }
 
 function isChanged(a: Binding, b: Binding): boolean {
@@ -210,7 +230,7 @@ function answer200(
   const listed = remove.length === 0 ? valid : valid.filter(({ ctid }) => !remove.includes(ctid));
   // Headers of the main registrar's own 200 that phones need again, such as Service-Route.
   const replay = own?.replay ?? "";
-  const contacts = contactLine(listed, input.nowMs, touch);
+  const contacts = contactLine(listed, input.nowMs, touch, gruuSourceOf(input));
   const headers = contacts + pathLine(input.ask) + replay + input.dateLine;
   // RFC 3261 section 8.2.7: a stateless answer has the same tag each time it is given.
   const toTag = own?.ctid ?? statelessTag(input);

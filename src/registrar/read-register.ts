@@ -3,10 +3,12 @@ import { isEqualUri } from "../sip/compare-uri.ts";
 import { type Contact, contactsOf } from "../sip/contact.ts";
 import { HEADER } from "../sip/header-name.ts";
 import { addressesOf, secondsHeader, tokensOf } from "../sip/header-values.ts";
+import { instanceOf } from "../sip/instance-id.ts";
 import { hasHeader, headerValue, headerValues, type SipRequest } from "../sip/message.ts";
 import { paramValue, withoutParams } from "../sip/params.ts";
 import { badRequest, type SipError } from "../sip/sip-error.ts";
 import { parseUri, type Uri } from "../sip/uri.ts";
+import { isOwnAor } from "./gruu.ts";
 import { askedLifetime, isTooBrief, rangePercentFor, requestedLifetime } from "./lifetimes.ts";
 import type { RegisterPolicy } from "./register-policy.ts";
 
@@ -36,6 +38,8 @@ export interface RegisterAsk {
   readonly path: string;
   /** Whether the device understands Path in answers, and is to be given it (RFC 3327 section 5.3). */
   readonly supportsPath: boolean;
+  /** Whether it wants GRUUs in answers (RFC 5627 section 5.2), and gets them. */
+  readonly supportsGruu: boolean;
 }
 
 /** Reads a REGISTER (RFC 3261 section 10.3 steps 5 to 7, checks only); an error says what to answer. */
@@ -52,10 +56,9 @@ export function readRegister(request: SipRequest, policy: RegisterPolicy): Regis
   const isStar = contacts === "*";
   // RFC 3261 section 10.2.2: "*" is only for removal, and only with Expires: 0.
   if (isStar && expires !== 0) return badRequest("Contact * without Expires 0");
-  const asked = isStar ? NO_CONTACTS : readContacts(contacts, expires, policy);
+  const asked = isStar ? NO_CONTACTS : readContacts(contacts, expires, policy, request.to.uri);
   if ("status" in asked) return asked;
-  const supportsPath = path !== "" && policy.pathMode !== "off" && isPathSupported(request);
-  return { policy, aor, contacts: asked, isStar, path, supportsPath };
+  return { policy, aor, contacts: asked, isStar, path, ...supportOf(request, path, policy) };
 }
 
 /** RFC 3327 section 5.3 lets a registrar refuse a Path that the device would not understand in its answer. */
@@ -65,12 +68,34 @@ const PATH_NOT_SUPPORTED: SipError = {
   headers: "Unsupported: path\r\n",
 };
 
+function supportOf(
+  request: SipRequest,
+  path: string,
+  { gruu, pathMode }: RegisterPolicy,
+): Pick<RegisterAsk, "supportsPath" | "supportsGruu"> {
+  const isPathGiven = path !== "" && pathMode !== "off";
+  const isAsked = (gruu || isPathGiven) && hasHeader(request, HEADER.supported);
+  if (!isAsked) return NO_SUPPORT;
+  // Most phones say what they support and few want GRUUs, so the list is taken apart only where it counts.
+  const isWanted = headerValues(request, HEADER.supported).some((value) => GRUU.test(value));
+  if (!isPathGiven && !isWanted) return NO_SUPPORT;
+  const tags = tokensOf(request, HEADER.supported);
+  return {
+    supportsPath: isPathGiven && tags.includes("path"),
+    supportsGruu: gruu && tags.includes("gruu"),
+  };
+}
+
+const GRUU = /gruu/iu;
+const NO_SUPPORT = { supportsPath: false, supportsGruu: false };
+
 const NO_CONTACTS: readonly AskedContact[] = [];
 
 function readContacts(
   contacts: readonly Contact[],
   expires: number | undefined,
   policy: RegisterPolicy,
+  aorUri: string,
 ): readonly AskedContact[] | SipError {
   const asked: AskedContact[] = [];
   const uris: Uri[] = [];
@@ -81,6 +106,8 @@ function readContacts(
     const uri = checkContact(contact, policy);
     if ("status" in uri) return uri;
     if (isTooBrief(contact.expires, expires, policy)) return tooBrief(policy);
+    const lifetimeSec = askedLifetime(contact.expires, expires, policy);
+    if (lifetimeSec > 0 && policy.gruu && isLoop(contact, uri, aorUri)) return LOOP;
     // A contact that stands twice is one binding, and its last word counts.
     const twin = uris.findIndex((other) => isEqualUri(other, uri));
     const at = twin === -1 ? uris.length : twin;
@@ -89,13 +116,20 @@ function readContacts(
       uri: contact.uri,
       params: keptParams(contact.params),
       q: contact.q ?? policy.defaultQ,
-      lifetimeSec: askedLifetime(contact.expires, expires, policy),
+      lifetimeSec,
       requestedSec: requestedLifetime(contact.expires, expires, policy),
       rangePercent: rangePercentFor(contact.expires, expires, policy),
     };
   }
   return asked;
 }
+
+/** RFC 5627 section 5.1: a contact with an instance must not lead back to its own address-of-record. */
+function isLoop({ params }: Contact, uri: Uri, aorUri: string): boolean {
+  return params !== "" && isOwnAor(uri, aorUri) && instanceOf(params) !== undefined;
+}
+
+const LOOP: SipError = { status: 403, reason: "Contact leads back here" };
 
 /** RFC 3261 section 10.3 step 7: a 423 says what would be long enough. */
 function tooBrief({ minExpiresSec }: RegisterPolicy): SipError {
@@ -119,14 +153,19 @@ function checkContact(contact: Contact, policy: RegisterPolicy): Uri | SipError 
   if (contact.params.length > policy.maxContactLength) return badRequest("Contact too long");
   const uri = parseUri(contact.uri);
   if (uri === undefined || (uri.scheme !== "sip" && uri.scheme !== "sips")) {
-    return badRequest("Unusable Contact URI");
+    // RFC 5627 section 5.1 has its own status for contacts with an instance.
+    const reason = "Unusable Contact URI";
+    return instanceOf(contact.params) === undefined ? badRequest(reason) : { status: 403, reason };
   }
   return Number.isNaN(contact.q) ? badRequest("Malformed q of Contact") : uri;
 }
 
+/** What has a field of its own, and what only a registrar gives (RFC 5627 section 5.1). */
+const NOT_KEPT: ReadonlySet<string> = new Set(["q", "expires", "pub-gruu", "temp-gruu"]);
+
 function keptParams(params: string): string {
   if (params === "") return "";
-  return withoutParams(params, (name) => name === "q" || name === "expires");
+  return withoutParams(params, (name) => NOT_KEPT.has(name));
 }
 
 /** User-Agent values are kept for operators to read, so no more of them than that takes. */

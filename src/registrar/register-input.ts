@@ -16,6 +16,7 @@ export interface RegisterInput {
   readonly ids: {
     callId(): string;
     mac(text: string): string;
+    seal(text: string): string | undefined;
     ctid(aor: string, device: string): string;
     fraction(): number;
   };

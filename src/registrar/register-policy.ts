@@ -51,6 +51,8 @@ export interface RegisterPolicy {
   readonly extraContactParams: string;
   /** Lower-case names of contact parameters that are passed on upstream. */
   readonly upstreamContactParams: readonly string[];
+  /** Whether devices get GRUUs (RFC 5627). */
+  readonly gruu: boolean;
   /** How much longer than the local expiry the upstream one must last. */
   readonly upstreamMarginSec: number;
   /** Host part (and port) that takes the place of midreg's own address in a Request-URI. */

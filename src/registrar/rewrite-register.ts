@@ -6,7 +6,7 @@ import type { Binding, DeRegistration, Mode } from "../location/binding.ts";
 import { parseAuthHeader } from "../sip/auth-header.ts";
 import { formatQ } from "../sip/contact.ts";
 import { HEADER } from "../sip/header-name.ts";
-import { addressesOf } from "../sip/header-values.ts";
+import { addressesOf, tokensOf } from "../sip/header-values.ts";
 import { findLine, hasHeader, headerValue, lineValue, type SipRequest } from "../sip/message.ts";
 import { MessageRewrite } from "../sip/message-rewrite.ts";
 import type { NameAddr } from "../sip/name-addr.ts";
@@ -80,6 +80,7 @@ export function buildForward(
   }
   if (contacts.length > 0) rewriteContacts(rewrite, input, { contacts, isRemoval });
   dropOwnRoute(rewrite, input);
+  dropGruuRequire(rewrite, input);
   dropOwnCredentials(rewrite, input);
   return {
     text: rewrite.toText(),
@@ -277,6 +278,16 @@ function withTag({ display, uri, params }: NameAddr, tag: string): string {
 function nextMaxForwards(request: SipRequest): number {
   const value = headerValue(request, HEADER.maxForwards);
   return value === undefined ? 70 : Number(value) - 1;
+}
+
+/** GRUUs come from midreg, so a main registrar that knows none need not refuse (RFC 5627 section 5.1). */
+function dropGruuRequire(rewrite: MessageRewrite, { request, policy }: RegisterInput): void {
+  if (!policy.gruu || !hasHeader(request, HEADER.require)) return;
+  const tags = tokensOf(request, HEADER.require);
+  if (!tags.includes("gruu")) return;
+  const others = tags.filter((tag) => tag !== "gruu");
+  if (others.length === 0) rewrite.removeAll(HEADER.require);
+  else rewrite.set(HEADER.require, `Require: ${others.join(", ")}`);
 }
 
 /** A phone that has midreg as outbound proxy may name it in Route (RFC 3261 section 16.4). */

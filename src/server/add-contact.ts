@@ -67,11 +67,12 @@ export class ContactAddition implements AorTask {
   /** The REGISTER and what it asks for; a text that says why there is none. */
   #read(): { readonly request: SipRequest; readonly ask: RegisterAsk } | string {
     const { aor, arrival } = this.#addition;
-    const { registerRules, registerPolicy } = this.#context.options;
+    const { options, outgoing } = this.#context;
+    const { registerRules, registerPolicy } = options;
     const request = parseMessage(this.#build(), arrival.address, arrival.port);
     if (request.kind !== "request") return "the contact is malformed";
     const policy = policyFor(request, arrival, registerRules, registerPolicy);
-    const ask = readRegister(request, policy);
+    const ask = readRegister(request, outgoing.applyTo(policy));
     if ("status" in ask) return `the contact is refused: ${ask.reason}`;
     if (ask.aor !== aor) return "the address-of-record cannot be written as a SIP URI";
     return { request, ask };

@@ -19,7 +19,7 @@ export function decideInTurn(
   record: AorRecord | undefined,
   nowMs: number,
 ): RegisterDecision {
-  const { ids, upstream, identities, isOwnHost, gate } = context;
+  const { ids, upstream, identities, isOwnHost, gate, outgoing } = context;
   return decideRegister({
     request,
     ask,
@@ -28,7 +28,7 @@ export function decideInTurn(
     nowMs: Math.floor(nowMs),
     policy: ask.policy,
     ids,
-    longestOutgoingSec: context.longestOutgoingSec,
+    longestOutgoingSec: outgoing.longestSec,
     upstreamSentBy: upstream.sentBy,
     identities: identities.read,
     isDoubted: identities.isDoubted,

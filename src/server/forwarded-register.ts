@@ -4,6 +4,8 @@ import {
   decideRegisterAnswer,
   type RegisterAnswer,
 } from "../registrar/decide-register-answer.ts";
+import { type LongerRegister, registerLonger } from "../registrar/interval-too-brief.ts";
+import type { RegisterPolicy } from "../registrar/register-policy.ts";
 import { retryRegister } from "../registrar/retry-register.ts";
 import type { ForwardedRegister } from "../registrar/rewrite-register.ts";
 import { castsDoubt, type IdentityEvent, identityAfter } from "../registrar/upstream-identity.ts";
@@ -52,10 +54,16 @@ export class ForwardedRegisterRun implements AttemptUser {
   readonly #run: ForwardedRun;
   readonly #context: RegisterContext;
   /** Answers challenges in the phone's place; undefined where they are the phone's own business. */
-  readonly #login: UpstreamLogin | undefined;
+  #login: UpstreamLogin | undefined;
+  /** What is asked for, without any answers to challenges. */
+  #asked: ForwardedRegister;
   /** As it was sent last. */
   #forward: ForwardedRegister;
+  /** As it was when the request was decided. */
+  #policy: RegisterPolicy;
+  /** Answers to challenges since #asked was sent. */
   #answers = 0;
+  #isLonger = false;
   #sentAtMs = 0;
   #durationMs = 0;
   #answer: RegisterAnswer | undefined;
@@ -63,11 +71,10 @@ export class ForwardedRegisterRun implements AttemptUser {
   constructor(run: ForwardedRun, context: RegisterContext) {
     this.#run = run;
     this.#context = context;
+    this.#asked = run.forward;
     this.#forward = run.forward;
-    // Only a request whose sender midreg has made sure of may be sent in the user's name, and only under a
-    // name of midreg's own: an answer takes a CSeq, and those of a mirrored REGISTER are the phone's.
-    const gate = run.forward.mode === "mirror" ? undefined : gateOf(run, context);
-    this.#login = gate === undefined ? undefined : buildLogin(run, gate, context);
+    this.#policy = run.ask.policy;
+    this.#login = loginFor(run, context);
   }
 
   start(): void {
@@ -79,6 +86,8 @@ export class ForwardedRegisterRun implements AttemptUser {
     if (response.status < 200) return undefined;
     const credentials = this.#login?.answer(response, this.#forward);
     if (credentials !== undefined) return this.#retry(credentials);
+    const longer = this.#longerFor(response);
+    if (longer !== undefined) return this.#retryLonger(longer);
     const gate = gateOf(this.#run, this.#context);
     const isHopeless = gate !== undefined && asksOnlyFor(gate.realmOf(this.#run.request), response);
     return isHopeless ? this.#refuse() : this.#finish(response);
@@ -128,7 +137,34 @@ export class ForwardedRegisterRun implements AttemptUser {
 
   #retry(credentials: string): void {
     this.#answers += 1;
-    this.#forward = retryRegister(this.#run.forward, credentials, this.#answers);
+    this.#forward = retryRegister(this.#asked, credentials, this.#answers);
+    this.#send();
+  }
+
+  /** What to send in answer to a 423; the next REGISTERs ask for that much at once. */
+  #longerFor(response: SipResponse): LongerRegister | undefined {
+    // The answer to a challenge is good for one request: its nonce count may not come twice (RFC 7616 section 3.4).
+    const plain = { ...this.#forward, text: this.#asked.text };
+    const longer = registerLonger(plain, response, this.#policy.outgoingExpiresSec);
+    if (longer === undefined) return undefined;
+    const { outgoing, log } = this.#context;
+    const { outgoingExpiresSec } = longer;
+    if (outgoing.raise(outgoingExpiresSec)) {
+      const text = "main registrar wants longer lifetimes than outgoing_expires";
+      log.warn({ outgoingExpiresSec }, text);
+    }
+    // Once: a main registrar that raises its demand each time must not be asked for ever.
+    return this.#isLonger ? undefined : longer;
+  }
+
+  /** From here on it is another request, which the main registrar may challenge anew. */
+  #retryLonger({ forward, outgoingExpiresSec }: LongerRegister): void {
+    this.#isLonger = true;
+    this.#asked = forward;
+    this.#forward = forward;
+    this.#policy = { ...this.#policy, outgoingExpiresSec };
+    this.#answers = 0;
+    this.#login = loginFor(this.#run, this.#context);
     this.#send();
   }
 
@@ -157,21 +193,22 @@ export class ForwardedRegisterRun implements AttemptUser {
   }
 
   #finish(response: SipResponse | undefined): void {
-    const { store, ids, tallies, outbox } = this.#context;
+    const { store, ids, tallies, outbox, upstream } = this.#context;
     const nowMs = this.#ended();
     const { request, ask, record, arrival } = this.#run;
-    const forward = this.#forward;
     const answer = decideRegisterAnswer({
       request,
       ask,
-      forward,
+      forward: this.#forward,
       record,
       response,
       source: flowOf(arrival),
       sentAtMs: Math.floor(this.#sentAtMs),
       nowMs: Math.floor(nowMs),
-      policy: ask.policy,
+      policy: this.#policy,
       toTag: ids.tag(),
+      ids,
+      upstreamSentBy: upstream.sentBy,
     });
     this.#answer = answer;
     if (answer.reason !== "accepted" && answer.reason !== "challenged") {
@@ -217,12 +254,21 @@ export class ForwardedRegisterRun implements AttemptUser {
   }
 }
 
-/** The phone's credentials for realms other than midreg's own go on, and what they are asked for is theirs. */
 /** What has checked the sender of a REGISTER; undefined where the rule that it hits does not ask for it. */
 function gateOf({ ask }: ForwardedRun, { gate }: RegisterContext): DigestGate | undefined {
   return ask.policy.absorb === "digest" ? gate : undefined;
 }
 
+/**
+ * Only a request whose sender midreg has made sure of may be sent in the user's name, and only under a name of
+ * midreg's own: an answer takes a CSeq, and those of a mirrored REGISTER are the phone's.
+ */
+function loginFor(run: ForwardedRun, context: RegisterContext): UpstreamLogin | undefined {
+  const gate = run.forward.mode === "mirror" ? undefined : gateOf(run, context);
+  return gate === undefined ? undefined : buildLogin(run, gate, context);
+}
+
+/** The phone's credentials for realms other than midreg's own go on, and what they are asked for is theirs. */
 function buildLogin(
   { request }: ForwardedRun,
   gate: DigestGate,

@@ -18,7 +18,8 @@ import type { ServerTransaction } from "./server-transaction.ts";
 /** Handles a REGISTER that belongs to no live transaction. */
 export function onRegister(request: SipRequest, arrival: Arrival, context: RegisterContext): void {
   const { registerRules, registerPolicy } = context.options;
-  const policy = policyFor(request, arrival, registerRules, registerPolicy);
+  const chosen = policyFor(request, arrival, registerRules, registerPolicy);
+  const policy = context.outgoing.applyTo(chosen);
   const ask = readRegister(request, policy);
   if ("status" in ask) {
     const reason = REFUSALS[ask.status] ?? "malformed";

@@ -1,4 +1,5 @@
 import type { Binding } from "../location/binding.ts";
+import { type GruuLookup, resolveGruu } from "../location/gruu.ts";
 import type { LocationStore } from "../ports.ts";
 import { decideRequest } from "../proxy/decide-request.ts";
 import type { ProxyDecision, Sender } from "../proxy/proxy-input.ts";
@@ -88,7 +89,14 @@ function decide(request: SipRequest, arrival: Arrival, context: RequestContext):
     },
     lookup: options.lookup,
     bindingOf: (ctid) => validBinding(store, ctid, nowMs),
+    aorOf: (ctid) => store.lookupCtid(ctid)?.aor,
+    gruuTarget: (uri) => (policy.gruu ? resolveGruu(uri, gruuLookup(context, nowMs)) : undefined),
   });
+}
+
+function gruuLookup({ options, store, ids }: RequestContext, nowMs: number): GruuLookup {
+  const aorPolicy = options.registerPolicy.aor;
+  return { aorPolicy, record: (aor) => store.lookup(aor), keys: ids, nowMs };
 }
 
 /** A binding whose time is up is gone, whether or not it has been swept (spec row T15). */

@@ -4,6 +4,7 @@ import type { DecisionLog } from "./decision-log.ts";
 import type { DigestGate } from "./digest-gate.ts";
 import type { ErrorLimiter } from "./error-limiter.ts";
 import type { Outbox } from "./outbox.ts";
+import type { OutgoingPolicy } from "./outgoing-policy.ts";
 import type { PendingIdentities } from "./pending-identities.ts";
 import type { RegisterMetrics } from "./register-metrics.ts";
 import type { ServerModules, ServerOptions } from "./server-modules.ts";
@@ -13,11 +14,11 @@ import type { Upstream } from "./upstream.ts";
 /** What handling REGISTERs takes, shared by all of them. */
 export interface RegisterContext extends ServerModules, AttemptModules {
   readonly options: ServerOptions;
-  /** The longest lifetime that any policy asks of the main registrar. */
-  readonly longestOutgoingSec: number;
   readonly queue: AorQueue;
   /** Undefined unless every REGISTER has to bring credentials. */
   readonly gate: DigestGate | undefined;
+  /** What the policies in `options` ask of the main registrar by now. */
+  readonly outgoing: OutgoingPolicy;
   readonly identities: PendingIdentities;
   readonly upstream: Upstream;
   readonly outbox: Outbox;

@@ -20,6 +20,7 @@ import {
 import type { AorQueue } from "./aor-queue.ts";
 import type { DecisionLog } from "./decision-log.ts";
 import { MAX_RESYNC_IN_FLIGHT, MAX_RESYNC_RECORDS_PER_TICK, RESYNC_TICK_MS } from "./limits.ts";
+import type { OutgoingPolicy } from "./outgoing-policy.ts";
 import type { PendingIdentities } from "./pending-identities.ts";
 import { recordResync } from "./register-decisions.ts";
 import { type ResyncEnd, ResyncRun } from "./resync-run.ts";
@@ -41,6 +42,7 @@ export interface ResyncModules {
   readonly upstream: Upstream;
   readonly identities: PendingIdentities;
   readonly sweep: Sweep;
+  readonly outgoing: OutgoingPolicy;
   readonly timers: TimerQueue;
   readonly metrics: Metrics;
   readonly log: Log;
@@ -162,10 +164,11 @@ export class Resync implements TimerOwner {
   }
 
   #begin(walk: Walk, aor: string, ctid: string): void {
-    const { queue } = this.#modules;
+    const { queue, outgoing } = this.#modules;
     walk.allowance -= 1;
     walk.inFlight += 1;
-    const { policy, userAgent } = this.#options;
+    const { userAgent } = this.#options;
+    const policy = outgoing.applyTo(this.#options.policy);
     const ended = (end: ResyncEnd | undefined): void => this.ended(aor, walk, end);
     const run = new ResyncRun({ aor, ctid, policy, userAgent, ended }, this.#modules);
     const entered = queue.enter(aor, run);

@@ -114,7 +114,7 @@ class Removal implements AorTask {
   }
 
   run(): void {
-    const { store, clock, identities, options } = this.#context;
+    const { store, clock, identities, outgoing } = this.#context;
     const record = store.lookup(this.#aor);
     const ctids = this.#chosen(record).map(({ ctid }) => ctid);
     if (record === undefined || ctids.length === 0) return this.#end({ kind: "not-found" });
@@ -122,7 +122,7 @@ class Removal implements AorTask {
       nowMs: Math.floor(clock.nowMs()),
       identities: identities.read,
       isDoubted: identities.isDoubted,
-      outgoingExpiresSec: options.registerPolicy.outgoingExpiresSec,
+      outgoingExpiresSec: outgoing.longestSec,
     });
     if (change === undefined) return this.#end({ kind: "not-found" });
     return store.save(change, {

@@ -15,6 +15,7 @@ import { MessageTallies } from "./message-tallies.ts";
 import { onRegister } from "./on-register.ts";
 import { onAck, onCancel, onRequest, type RequestContext } from "./on-request.ts";
 import { Outbox } from "./outbox.ts";
+import { OutgoingPolicy } from "./outgoing-policy.ts";
 import { PendingIdentities } from "./pending-identities.ts";
 import type { RegisterContext } from "./register-context.ts";
 import { RegisterMetrics } from "./register-metrics.ts";
@@ -209,15 +210,15 @@ function buildContext(
   const outbox = new Outbox(owing);
   const identities = new PendingIdentities();
   const graceMs = (): number => (upstream.isUp ? 0 : options.lookup.serveExpiredMs);
-  const outgoingExpiresSec = longestOutgoing(options);
-  const sweep = new Sweep({ ...owing, outbox, identities, outgoingExpiresSec, graceMs });
+  const outgoing = new OutgoingPolicy(policiesOf(options));
+  const sweep = new Sweep({ ...owing, outbox, identities, outgoing, graceMs });
   const inFlight = { n: 0 };
   const isOwnHost = buildIsOwnHost(listeners, options.ownHosts);
   watchGauges(modules, inFlight);
   return {
     ...modules,
     options,
-    longestOutgoingSec: outgoingExpiresSec,
+    outgoing,
     transactions,
     timers,
     queue,
@@ -252,11 +253,6 @@ function buildUpstream(options: ServerOptions, modules: UpstreamModules): Upstre
 
 function policiesOf({ registerPolicy, registerRules }: ServerOptions): readonly RegisterPolicy[] {
   return [registerPolicy, ...registerRules.map(({ policy }) => policy)];
-}
-
-/** The longest lifetime that may have been asked for upstream, whatever the rule. */
-function longestOutgoing(options: ServerOptions): number {
-  return Math.max(...policiesOf(options).map(({ outgoingExpiresSec }) => outgoingExpiresSec));
 }
 
 function buildGate(options: ServerOptions, modules: DigestGateModules): DigestGate | undefined {

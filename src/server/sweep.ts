@@ -6,6 +6,7 @@ import type { AorQueue, AorTask } from "./aor-queue.ts";
 import type { DecisionLog } from "./decision-log.ts";
 import { MAX_EXPIRIES_PER_TICK, SWEEP_TICK_MS } from "./limits.ts";
 import type { Outbox } from "./outbox.ts";
+import type { OutgoingPolicy } from "./outgoing-policy.ts";
 import type { PendingIdentities } from "./pending-identities.ts";
 import { recordEnded } from "./register-decisions.ts";
 import type { TimerOwner, TimerQueue } from "./timer-queue.ts";
@@ -19,7 +20,7 @@ export interface SweepModules {
   readonly log: Log;
   readonly metrics: Metrics;
   readonly nowMs: () => number;
-  readonly outgoingExpiresSec: number;
+  readonly outgoing: OutgoingPolicy;
   /** How long bindings are kept beyond their end as things are now (LookupPolicy.serveExpiredMs). */
   readonly graceMs: () => number;
   readonly decisions: DecisionLog;
@@ -103,12 +104,12 @@ export class Sweep implements TimerOwner {
   }
 
   #decide(record: AorRecord): AorChange | undefined {
-    const { nowMs, identities, outgoingExpiresSec, graceMs } = this.#modules;
+    const { nowMs, identities, outgoing, graceMs } = this.#modules;
     return decideExpiry(record, {
       nowMs: Math.floor(nowMs() - graceMs()),
       identities: identities.read,
       isDoubted: identities.isDoubted,
-      outgoingExpiresSec,
+      outgoingExpiresSec: outgoing.longestSec,
     });
   }
 

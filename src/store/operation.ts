@@ -29,13 +29,15 @@ export type BindingRow = readonly [
   mode: string,
   methods: string,
   attr: string,
+  registeredAtMs: number,
+  upstreamGruu: string,
   cseq: number,
   expiresAtMs: number,
   updatedAtMs: number,
 ];
 
 /** How many values of a BindingRow belong to the table `binding`. */
-export const BINDING_COLUMNS = 21;
+export const BINDING_COLUMNS = 23;
 
 /** Columns of `deregistration`. */
 export type OutboxRow = readonly [
@@ -70,7 +72,7 @@ export type Operation =
 
 /** One letter for each value: text, integer, or "?" for an integer that may be null. */
 const SHAPES: Readonly<Record<string, string>> = {
-  put: "itttt?ttttttiitttttttiii",
+  put: "itttt?ttttttiitttttttitiii",
   touch: "itiii",
   remove: "it",
   enqueue: "ttiitiitttt",
@@ -202,6 +204,8 @@ function buildBindingRow(id: number, aor: string, binding: Binding): BindingRow 
     binding.mode,
     binding.methods,
     binding.attr,
+    binding.registeredAtMs,
+    binding.upstreamGruu,
     binding.cseq,
     binding.expiresAtMs,
     binding.updatedAtMs,

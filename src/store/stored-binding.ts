@@ -23,6 +23,8 @@ export class StoredBinding implements Binding {
   readonly mode: Mode;
   readonly methods: string;
   readonly attr: string;
+  readonly registeredAtMs: number;
+  readonly upstreamGruu: string;
   readonly upstream: UpstreamRegistration;
   readonly #aor: string;
   readonly #rowId: number;
@@ -34,9 +36,9 @@ export class StoredBinding implements Binding {
     this.params = interner.intern(row[4]);
     this.q = row[5] ?? undefined;
     this.callId = row[6];
-    this.cseq = row[21];
-    this.expiresAtMs = row[22];
-    this.updatedAtMs = row[23];
+    this.cseq = row[23];
+    this.expiresAtMs = row[24];
+    this.updatedAtMs = row[25];
     this.source = row[7];
     this.path = interner.intern(row[8]);
     this.userAgent = interner.intern(row[9]);
@@ -44,6 +46,8 @@ export class StoredBinding implements Binding {
     this.mode = readMode(row[18]);
     this.methods = interner.intern(row[19]);
     this.attr = interner.intern(row[20]);
+    this.registeredAtMs = row[21];
+    this.upstreamGruu = row[22];
     this.upstream = {
       callId: row[11],
       cseq: row[12],

@@ -240,6 +240,11 @@ test.each<[setting: string, yaml: string, message: string]>([
     'mid_registrar.upstream_contact_params[0]: cannot have expires, which midreg sets, not "Expires"',
   ],
   [
+    "mid_registrar",
+    "{gruu: yes, disable_gruu: yes}",
+    'mid_registrar.disable_gruu: must be the opposite of gruu, not "yes"',
+  ],
+  [
     "mid_registrar.upstream_margin",
     "3601",
     `mid_registrar.upstream_margin: ${seconds(0, 3600)}, not "3601"`,

@@ -184,7 +184,13 @@ export function testLocationStore({ name, open, histories }: LocationStoreContra
     });
 
     test("every text keeps every byte, NUL and the upper half included", async () => {
-      const text = { params: ALL_BYTES, path: ALL_BYTES, replay: ALL_BYTES, callId: ALL_BYTES };
+      const text = {
+        params: ALL_BYTES,
+        path: ALL_BYTES,
+        replay: ALL_BYTES,
+        callId: ALL_BYTES,
+        upstreamGruu: ALL_BYTES,
+      };
       const upstream = { ...buildBinding("a").upstream, from: ALL_BYTES, to: ALL_BYTES };
       const binding = buildBinding("a", { ...text, contact: ALL_BYTES, upstream });
       await put(store, ALL_BYTES, binding);

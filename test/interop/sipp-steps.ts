@@ -2,6 +2,7 @@ import { deepStrictEqual } from "node:assert";
 import { freePorts } from "../support/peers/free-ports.ts";
 import type { MidregCounters } from "../support/peers/midreg-process.ts";
 import type { KamailioCounters } from "./kamailio.ts";
+import { withoutRepeats } from "./repeats.ts";
 import { runSipp } from "./sipp.ts";
 import type { Step } from "./suite.ts";
 import type { World } from "./world.ts";
@@ -81,14 +82,25 @@ function stepsOf(world: World, run: Run): Step[] {
       if (before === undefined) throw new Error("the phones did not run");
       const seen = difference(await look(world), before);
       const heard = world.hasMidreg ? 0 : PHONES * REFRESHES;
-      deepStrictEqual(seen, {
+      const expected = {
         registers: 2 * PHONES + heard,
         challenged: PHONES,
         accepted: PHONES + heard,
         contacts: PHONES,
         absorbed: PHONES * REFRESHES - heard,
         bindings: world.hasMidreg ? PHONES : 0,
-      });
+      };
+      const { registers, challenged, accepted, absorbed } = seen;
+      deepStrictEqual(
+        {
+          ...seen,
+          registers: withoutRepeats(registers, expected.registers),
+          challenged: withoutRepeats(challenged, expected.challenged),
+          accepted: withoutRepeats(accepted, expected.accepted),
+          absorbed: withoutRepeats(absorbed, expected.absorbed),
+        },
+        expected,
+      );
       return `${seen.registers} REGISTERs, ${seen.challenged} of them challenged; ${seen.absorbed} absorbed by midreg`;
     },
   };

@@ -1,11 +1,21 @@
 /** What the tests of routing share: requests inside and outside of dialogs, and all a decision takes. */
 import type { Binding } from "../../src/location/binding.ts";
+import { type GruuLookup, resolveGruu } from "../../src/location/gruu.ts";
 import { decideRequest } from "../../src/proxy/decide-request.ts";
 import { buildDialogToken, type DialogToken } from "../../src/proxy/dialog-token.ts";
 import type { LookupPolicy } from "../../src/proxy/lookup-policy.ts";
 import type { ProxyDecision, ProxyInput, RelayBranch } from "../../src/proxy/proxy-input.ts";
 import { ctidOf } from "../../src/registrar/rewrite-register.ts";
-import { buildBinding, CTID, SENT_BY, SOURCE, UPSTREAM_CONTACT } from "../registrar/fixtures.ts";
+import {
+  AOR,
+  buildBinding,
+  CTID,
+  NOW_MS,
+  recordOf,
+  SENT_BY,
+  SOURCE,
+  UPSTREAM_CONTACT,
+} from "../registrar/fixtures.ts";
 import { message, requestOf } from "../support/messages.ts";
 import { SequentialIds } from "../support/sequential-ids.ts";
 import { LOOKUP, POLICY } from "../support/world.ts";
@@ -48,6 +58,19 @@ export interface InputParts extends RequestParts {
   readonly source?: string;
   readonly bindings?: readonly Binding[];
   readonly lookup?: Partial<LookupPolicy>;
+  /** Addresses-of-record of contact identifiers, where they are not alice's. */
+  readonly aors?: Readonly<Record<string, string>>;
+}
+
+/** GRUUs of alice's bindings, looked up among these. */
+function buildGruuLookup(bindings: readonly Binding[]): GruuLookup {
+  const record = recordOf(AOR, bindings);
+  return {
+    aorPolicy: POLICY.aor,
+    record: (aor) => (aor === AOR ? record : undefined),
+    keys: IDS,
+    nowMs: NOW_MS,
+  };
 }
 
 /** Everything a decision takes: from the main registrar, for a device that is registered. */
@@ -69,6 +92,9 @@ export function buildInput(parts: InputParts = {}): ProxyInput {
     lookup: { ...LOOKUP, ...parts.lookup },
     targetsOf: (uri) => bindings.filter(({ ctid }) => ctid === ctidOf(uri, POLICY)),
     bindingOf: (ctid) => bindings.find((binding) => binding.ctid === ctid),
+    aorOf: (ctid) =>
+      parts.aors?.[ctid] ?? (bindings.some((one) => one.ctid === ctid) ? AOR : undefined),
+    gruuTarget: (uri) => resolveGruu(uri, buildGruuLookup(bindings)),
   };
 }
 

@@ -1,12 +1,14 @@
 import * as fc from "fast-check";
 import { expect, test } from "vitest";
+import { temporaryGruu } from "../../src/location/gruu.ts";
 import { decideRequest } from "../../src/proxy/decide-request.ts";
 import { HEADER } from "../../src/sip/header-name.ts";
 import { bodyOf, headerValues, type SipRequest } from "../../src/sip/message.ts";
 import { parseMessage } from "../../src/sip/parse-message.ts";
-import { buildBinding, CONTACT, SENT_BY, UPSTREAM_CONTACT } from "../registrar/fixtures.ts";
+import { AOR, buildBinding, CONTACT, SENT_BY, UPSTREAM_CONTACT } from "../registrar/fixtures.ts";
 import { runs } from "../support/effort.ts";
 import { requestOf } from "../support/messages.ts";
+import { SequentialIds } from "../support/sequential-ids.ts";
 import {
   buildInput,
   type FirstBranch,
@@ -18,6 +20,11 @@ import {
   requestText,
   withFirstBranch,
 } from "./fixtures.ts";
+
+const INSTANCE = ';+sip.instance="<urn:x-y:1>"';
+const TEMPORARY =
+  temporaryGruu(AOR, buildBinding(), "urn:x-y:1", { keys: new SequentialIds(), host: SENT_BY }) ??
+  "";
 
 const route = fc.constantFrom(
   `<sip:${SENT_BY};lr>`,
@@ -32,6 +39,7 @@ const route = fc.constantFrom(
 );
 const binding = fc
   .record({
+    params: fc.constantFrom("", INSTANCE, `${INSTANCE};reg-id=1`),
     path: fc.constantFrom("", "<sip:edge.test;lr>", '"a, <b>" <sip:edge.test;lr>, <sip:x;lr>', "<"),
     contact: fc.constantFrom(CONTACT, "sip:a@h?X=y", "sips:h;method=BYE"),
     source: fc.constantFrom(INSIDE_SOURCE, "udp:gone<198.51.100.7:1"),
@@ -46,6 +54,12 @@ const inputs: fc.Arbitrary<InputParts> = fc.record({
     "tel:+49",
     "im:x",
     "sip:x@[::1]",
+    "sip:alice@sip.test;gr=urn:x-y:1",
+    "sip:alice@sip.test;gr=urn:x-y:2",
+    "sip:carol@sip.test;gr=urn:x-y:1",
+    "sip:alice@sip.test;gr",
+    `sip:tgruu.${"A".repeat(128)}@${SENT_BY};gr`,
+    TEMPORARY,
   ),
   from: fc.constantFrom("<sip:bob@sip.test>;tag=bob", "<sip:x@y>;tag=alice", "<sip:bob@sip.test>"),
   to: fc.constantFrom("<sip:alice@sip.test>", "<sip:x@y>;tag=alice", "<sip:x@y>;tag=bob"),

@@ -52,6 +52,8 @@ function answerInput({ answer, tookMs = 0, ...parts }: Parts): RegisterAnswerInp
     nowMs: NOW_MS + tookMs,
     policy: input.policy,
     toTag: "own-tag",
+    ids: input.ids,
+    upstreamSentBy: input.upstreamSentBy,
   };
 }
 

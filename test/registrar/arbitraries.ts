@@ -41,7 +41,13 @@ const expires = fc.oneof(
     arbitrary: fc.constantFrom("4294967295", "2147483648", "-5", "soon", "", "9".repeat(30)),
   },
 );
-const moreParams = usually("", ';+sip.instance="<urn:a,b>"', ";methods=INVITE;reg-id=1");
+const moreParams = usually(
+  "",
+  ';+sip.instance="<urn:a,b>"',
+  ';+sip.instance="<urn:x-y:a,b>"',
+  ';+sip.instance="<urn:x-y:a,b>";reg-id=1',
+  ";methods=INVITE;reg-id=1",
+);
 const contactParams = fc
   .record({
     expires: fc.option(expires),
@@ -79,7 +85,7 @@ export const goodRegister: fc.Arbitrary<string> = fc
     contacts,
     expires: fc.option(expires, { nil: undefined }),
     path,
-    require: usually("", "Require: path"),
+    require: usually("", "Require: path", "Require: gruu", "Require: path, gruu"),
     headers: fc.subarray([
       "Supported: path, gruu",
       "Route: <sip:192.0.2.1:5060;lr>, <sip:next.test;lr>",
@@ -212,6 +218,7 @@ const policy: fc.Arbitrary<Partial<RegisterPolicy>> = fc.record({
   retryAfterSec: fc.constantFrom(0, 5),
   extraContactParams: fc.constantFrom("", ";site=b"),
   upstreamContactParams: fc.constantFrom([], ["q", "methods"], ["+sip.instance"]),
+  gruu: usually(true, false),
   upstreamMarginSec: usually(2, 0, 3600),
 });
 
@@ -254,6 +261,7 @@ const listing: fc.Arbitrary<Listing> = fc.oneof(
     arbitrary: fc.constantFrom<Listing>(
       (own) => own.replace(/;expires=\d+$/u, ""),
       (own) => own.replace("sip:", "SIP:"),
+      (own) => own.replace(/;expires=\d+$/u, ';pub-gruu="sip:alice@sip.test;gr=z"$&'),
       () => "",
       () => "<sip:foreign@203.0.113.9>;expires=99",
       () => "*",
@@ -276,6 +284,7 @@ export const answering: fc.Arbitrary<Answering> = fc
     tag: fc.constantFrom("main", ""),
     headers: fc.subarray([
       "Expires: 50",
+      "Min-Expires: 7200",
       "Service-Route: <sip:main.test;lr>",
       "Path: <sip:main.test;lr>",
       "Record-Route: <sip:main.test;lr>",

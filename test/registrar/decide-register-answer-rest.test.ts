@@ -150,7 +150,7 @@ describe("everything else passes as it is and changes nothing (spec section 2.3,
     [403, "Forbidden", "refused", ['Warning: 399 h "no"']],
     [404, "Not Found", "refused", []],
     [407, "Proxy Authentication Required", "challenged", ["Proxy-Authenticate: Digest realm=x"]],
-    [423, "Interval Too Brief", "refused", ["Min-Expires: 7200"]],
+    [423, "Interval Too Brief", "refused", ["Min-Expires: 3600"]],
     [
       500,
       "Server \xc3\xa9rror",

@@ -66,6 +66,8 @@ describe("a 2xx that lists the contact (spec section 2.1)", () => {
           mode: "contact",
           methods: "",
           attr: "",
+          registeredAtMs: NOW_MS,
+          upstreamGruu: "",
           upstream: {
             callId: "upstream-0001-call-id",
             cseq: 1,

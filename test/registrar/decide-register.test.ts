@@ -197,6 +197,7 @@ describe("an absorbed refresh", () => {
         source,
         path: "",
         userAgent: "second",
+        registeredAtMs: NOW_MS,
       },
     ]);
   });
@@ -291,6 +292,7 @@ function bound(ids: ReturnType<typeof buildInput>["ids"]): typeof ids {
   return {
     callId: () => ids.callId(),
     mac: (text) => ids.mac(text),
+    seal: (text) => ids.seal(text),
     ctid: (aor, device) => ids.ctid(aor, device),
     fraction: () => ids.fraction(),
   };

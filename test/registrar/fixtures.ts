@@ -74,6 +74,8 @@ export function buildBinding({ upstream, ...parts }: BindingParts = {}): Binding
     mode: "contact",
     methods: "",
     attr: "",
+    registeredAtMs: NOW_MS - 30_000,
+    upstreamGruu: "",
     upstream: {
       callId: "upstream-call-id",
       cseq: 7,

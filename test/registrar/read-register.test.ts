@@ -40,6 +40,7 @@ describe("a REGISTER is read", () => {
       isStar: false,
       path: "",
       supportsPath: false,
+      supportsGruu: false,
     });
   });
 

@@ -39,6 +39,7 @@ const TOUCHED = new Set<number>([
   HEADER.path,
   HEADER.recordRoute,
   HEADER.route,
+  HEADER.require,
 ]);
 const ONCE_IN_ANSWERS = [HEADER.from, HEADER.to, HEADER.callId, HEADER.cseq, HEADER.contentLength];
 const ONCE_UPSTREAM = [HEADER.from, HEADER.callId, HEADER.cseq, HEADER.maxForwards];
@@ -147,6 +148,11 @@ export function faultsOfForward(input: RegisterInput, forward: ForwardedRegister
       To: isSame(sent.to, request.to),
       "From URI": sent.from.uri === request.from.uri,
       "other lines": isSame(untouched(sent), untouched(request)),
+      "no Require: gruu": !input.policy.gruu || !required(sent).includes("gruu"),
+      "other Require": isSame(
+        required(sent).filter(isForMain(input)),
+        required(request).filter(isForMain(input)),
+      ),
       body: bodyOf(sent) === bodyOf(request),
       "one of each": ONCE_UPSTREAM.every((id) => headerValues(sent, id).length === 1),
       "no Path": headerValues(sent, HEADER.path).length === 0,
@@ -157,6 +163,17 @@ export function faultsOfForward(input: RegisterInput, forward: ForwardedRegister
     ...faultsOfIdentity(input, forward, sent),
     ...faultsOfContacts(input, forward, contactsOf(sent)),
   ];
+}
+
+function required(message: SipRequest): string[] {
+  return headerValues(message, HEADER.require).flatMap((value) =>
+    value.toLowerCase().split(/[ \t\r\n]*,[ \t\r\n]*/u),
+  );
+}
+
+/** GRUUs are midreg's to give; everything else that is required the main registrar has to know. */
+function isForMain({ policy }: RegisterInput): (tag: string) => boolean {
+  return (tag) => tag !== "" && !(policy.gruu && tag === "gruu");
 }
 
 function untouched(message: SipRequest): string[] {
@@ -219,6 +236,13 @@ export interface End {
   readonly nowMs: number;
 }
 
+/** A lifetime of midreg's own that is too brief is no error of the phone's (spec row T24). */
+function isTooBrief({ policy, ask }: RegisterInput, { response }: End): boolean {
+  const minSec = Number(headerValues(response, HEADER.minExpires)[0] ?? 0);
+  const isLasting = ask.contacts.some(({ lifetimeSec }) => lifetimeSec > 0);
+  return response.status === 423 && isLasting && minSec > policy.outgoingExpiresSec;
+}
+
 /** Promise 4 of the design: a 2xx commits all or nothing, anything else nothing. */
 export function faultsOfEnd(input: RegisterInput, end: End): string[] {
   const { response, answer, forward } = end;
@@ -228,7 +252,7 @@ export function faultsOfEnd(input: RegisterInput, end: End): string[] {
   const wanted = forward.contacts.filter(({ asked }) => asked.lifetimeSec > 0);
   return [
     ...broken({
-      status: answer.status === (isMissing ? 500 : response.status),
+      status: answer.status === (isMissing || isTooBrief(input, end) ? 500 : response.status),
       "status in the text": responseOf(answer.text).status === answer.status,
       reason: (answer.reason === "accepted" || isMissing) === isAccepted,
       "undo only what was accepted": isAccepted || answer.undo.length === 0,
@@ -238,7 +262,9 @@ export function faultsOfEnd(input: RegisterInput, end: End): string[] {
         (change === undefined) === (forward.contacts.length === 0 && !input.ask.isStar),
     }),
     ...(change === undefined ? [] : faultsOfChange(input, change, forward, wanted)),
-    ...(change?.put ?? []).flatMap((binding, at) => faultsOfPut(binding, wanted[at], end)),
+    ...(change?.put ?? [])
+      .filter((binding) => !isRestarted(binding, input.record))
+      .flatMap((binding, at) => faultsOfPut(binding, wanted[at], end)),
     ...(change === undefined ? [] : faultsOfUndo(input, answer, { mode: forward.mode, wanted })),
   ];
 }
@@ -286,7 +312,7 @@ function faultsOfChange(
     "evicted no more than needed": evicted.length === 0 || after.size === policy.maxContacts,
     "no touch": change.touch.length === 0,
     "all that was wanted": isSame(
-      change.put.map(({ ctid }) => ctid),
+      change.put.filter((binding) => !isRestarted(binding, record)).map(({ ctid }) => ctid),
       wanted.map(({ ctid }) => ctid),
     ),
     "all that was removed": isSame(
@@ -295,6 +321,13 @@ function faultsOfChange(
     ),
     "owed once": hasNoTwins(change.enqueue.map(({ ctid }) => ctid)),
   });
+}
+
+/** A sibling of an instance that begins anew: the same but for when its registration began. */
+function isRestarted(binding: Binding, record: RegisterInput["record"]): boolean {
+  const before = record?.bindings.find(({ ctid }) => ctid === binding.ctid);
+  if (before === undefined || before.registeredAtMs === binding.registeredAtMs) return false;
+  return before.updatedAtMs === binding.updatedAtMs && before.upstream === binding.upstream;
 }
 
 function faultsOfPut(

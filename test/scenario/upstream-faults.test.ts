@@ -95,13 +95,13 @@ describe("a main registrar that refuses", () => {
     async (status, reason) => {
       const world = await World.start();
       world.main.answering = (text) => [
-        answerTo(text, status, reason, { headers: ["Min-Expires: 7200", "Retry-After: 30"] }),
+        answerTo(text, status, reason, { headers: ["Min-Expires: 3600", "Retry-After: 30"] }),
       ];
       const phone = world.phone("alice", PLACE);
       phone.register();
       world.pass(1);
       expect(phone.statuses).toEqual([status]);
-      expect(headerLine(phone.last, "Min-Expires")).toBe("7200");
+      expect(headerLine(phone.last, "Min-Expires")).toBe("3600");
       expect(headerLine(phone.last, "Call-ID")).toBe(phone.callId);
       expect(headerLine(phone.last, "CSeq")).toBe("1 REGISTER");
       expect(headerLine(phone.last, "From")).toBe("<sip:alice@sip.test>;tag=from-alice");

@@ -29,6 +29,8 @@ export function buildBinding(ctid: string, parts: Partial<Binding> = {}): Bindin
     mode: "contact",
     methods: "",
     attr: "",
+    registeredAtMs: 1_700_000_000_000,
+    upstreamGruu: "",
     upstream: {
       callId: `up-${ctid}`,
       cseq: 7,

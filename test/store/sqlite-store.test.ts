@@ -48,7 +48,7 @@ function isNarrow(store: SqliteStore): boolean {
 
 /** Everything that can be kept: several bindings and de-registrations, all kinds of changes, meta. */
 async function fillStore(store: SqliteStore): Promise<void> {
-  const rich = { params: ALL_BYTES, replay: ALL_BYTES, q: 0 };
+  const rich = { params: ALL_BYTES, replay: ALL_BYTES, upstreamGruu: ALL_BYTES, q: 0 };
   await put(store, AOR, buildBinding("a"), buildBinding("b", rich), buildBinding("c"));
   await put(store, ALL_BYTES, buildBinding("d", { contact: ALL_BYTES }));
   await save(store, buildChange(AOR, { remove: ["a"], enqueue: [buildDeRegistration("a")] }));

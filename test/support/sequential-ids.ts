@@ -30,6 +30,14 @@ export class SequentialIds implements Ids {
     return this.#keyed.mac(text);
   }
 
+  seal(text: string): string | undefined {
+    return this.#keyed.seal(text);
+  }
+
+  unseal(sealed: string): string | undefined {
+    return this.#keyed.unseal(sealed);
+  }
+
   fraction(): number {
     return this.nextFraction;
   }

@@ -52,6 +52,7 @@ export const POLICY: RegisterPolicy = {
   cseqDelaySec: 20,
   extraContactParams: "",
   upstreamContactParams: ["q", "methods"],
+  gruu: true,
   upstreamMarginSec: 2,
   upstreamHost: "192.0.2.50:5060",
   maxCallIdLength: 255,
