@@ -262,7 +262,9 @@ export function faultsOfEnd(input: RegisterInput, end: End): string[] {
         (change === undefined) === (forward.contacts.length === 0 && !input.ask.isStar),
     }),
     ...(change === undefined ? [] : faultsOfChange(input, change, forward, wanted)),
-    ...(change?.put ?? []).flatMap((binding, at) => faultsOfPut(binding, wanted[at], end)),
+    ...(change?.put ?? [])
+      .slice(0, wanted.length)
+      .flatMap((binding, at) => faultsOfPut(binding, wanted[at], end)),
     ...broken({
       "undo what is new":
         change === undefined ||
@@ -288,15 +290,22 @@ function faultsOfChange(
     ({ ctid, expiresAtMs }) => expiresAtMs > NOW_MS && !change.remove.includes(ctid),
   );
   const after = new Set([...held, ...change.put].map(({ ctid }) => ctid));
+  const fresh = change.put.slice(0, wanted.length);
+  const others = change.put.slice(wanted.length);
   return broken({
     "own address-of-record": change.aor === ask.aor,
     "evicted when told to": evicted.length === 0 || policy.maxContactsPolicy !== "refuse",
     "evicted no more than needed": evicted.length === 0 || after.size === policy.maxContacts,
     "no touch": change.touch.length === 0,
     "all that was wanted": isSame(
-      change.put.map(({ ctid }) => ctid),
+      fresh.map(({ ctid }) => ctid),
       wanted.map(({ ctid }) => ctid),
     ),
+    "siblings begin anew with it, as they are": others.every((other) => {
+      const before = held.find(({ ctid }) => ctid === other.ctid);
+      const isWith = fresh.some(({ registeredAtMs }) => registeredAtMs === other.registeredAtMs);
+      return isWith && isSame({ ...before, registeredAtMs: other.registeredAtMs }, other);
+    }),
     "all that was removed": isSame(
       change.remove,
       [...gone, ...evicted].map(({ ctid }) => ctid),
