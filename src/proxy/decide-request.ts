@@ -129,7 +129,9 @@ function routeInDialog(
   { own, next: nextRoute }: RouteSet,
 ): ProxyDecision {
   const isToDevice = (token.role === "callee") === isFromInitiator;
-  const target = isToDevice ? resolveRemoteTarget(input, uri, token) : undefined;
+  // Only inside the dialog: a seal in the Route of a new request opens no way to have it recorded.
+  const hasTarget = isToDevice && input.request.toTag !== "";
+  const target = hasTarget ? resolveRemoteTarget(input, uri, token) : undefined;
   if (target !== undefined) return relayToGruu(input, target, { own, next: nextRoute });
   const flow = input.bindingOf(token.ctid)?.source ?? token.flow;
   const text = withoutOwnRoutes(input, own).toText();

@@ -263,7 +263,7 @@ export function faultsOfEnd(input: RegisterInput, end: End): string[] {
     }),
     ...(change === undefined ? [] : faultsOfChange(input, change, forward, wanted)),
     ...(change?.put ?? [])
-      .filter((binding) => !isRestarted(binding, input.record))
+      .slice(0, wanted.length)
       .flatMap((binding, at) => faultsOfPut(binding, wanted[at], end)),
     ...(change === undefined ? [] : faultsOfUndo(input, answer, { mode: forward.mode, wanted })),
   ];
@@ -306,28 +306,28 @@ function faultsOfChange(
     ({ ctid, expiresAtMs }) => expiresAtMs > NOW_MS && !change.remove.includes(ctid),
   );
   const after = new Set([...held, ...change.put].map(({ ctid }) => ctid));
+  const fresh = change.put.slice(0, wanted.length);
+  const others = change.put.slice(wanted.length);
   return broken({
     "own address-of-record": change.aor === ask.aor,
     "evicted when told to": evicted.length === 0 || policy.maxContactsPolicy !== "refuse",
     "evicted no more than needed": evicted.length === 0 || after.size === policy.maxContacts,
     "no touch": change.touch.length === 0,
     "all that was wanted": isSame(
-      change.put.filter((binding) => !isRestarted(binding, record)).map(({ ctid }) => ctid),
+      fresh.map(({ ctid }) => ctid),
       wanted.map(({ ctid }) => ctid),
     ),
+    "siblings begin anew with it, as they are": others.every((other) => {
+      const before = held.find(({ ctid }) => ctid === other.ctid);
+      const isWith = fresh.some(({ registeredAtMs }) => registeredAtMs === other.registeredAtMs);
+      return isWith && isSame({ ...before, registeredAtMs: other.registeredAtMs }, other);
+    }),
     "all that was removed": isSame(
       change.remove,
       [...gone, ...evicted].map(({ ctid }) => ctid),
     ),
     "owed once": hasNoTwins(change.enqueue.map(({ ctid }) => ctid)),
   });
-}
-
-/** A sibling of an instance that begins anew: the same but for when its registration began. */
-function isRestarted(binding: Binding, record: RegisterInput["record"]): boolean {
-  const before = record?.bindings.find(({ ctid }) => ctid === binding.ctid);
-  if (before === undefined || before.registeredAtMs === binding.registeredAtMs) return false;
-  return before.updatedAtMs === binding.updatedAtMs && before.upstream === binding.upstream;
 }
 
 function faultsOfPut(

@@ -71,11 +71,14 @@ describe("a main registrar that wants longer lifetimes and credentials", () => {
 
 describe("a main registrar that wants longer lifetimes", () => {
   test("gets them under every rule that asks for less", async () => {
-    const rule = (name: string, outgoingExpiresSec: number) => ({
+    const rules = [
+      { name: "bob", outgoingExpiresSec: 600 },
+      { name: "carol", outgoingExpiresSec: 7200 },
+    ].map(({ name, outgoingExpiresSec }) => ({
       match: { aor: [compilePattern(`${name}*`)] },
       policy: { rule: name, outgoingExpiresSec },
-    });
-    const world = await startWorld({ rules: [rule("bob", 600), rule("carol", 7200)] });
+    }));
+    const world = await startWorld({ rules });
     demand(world, 1800);
     for (const [at, user] of ["alice", "bob", "carol"].entries()) {
       world.phone(user, `198.51.100.7:${41_000 + at}`).register();
