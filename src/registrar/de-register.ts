@@ -2,7 +2,7 @@
  * The REGISTER with expires 0 that midreg sends by itself, and what its answer means for the outbox.
  */
 import type { DeRegistration } from "../location/binding.ts";
-import { fromTagOf } from "./upstream-identity.ts";
+import { buildOwnRegister } from "./own-register.ts";
 
 /** First wait after a failed attempt; each further one doubles it. */
 const FIRST_RETRY_MS = 5000;
@@ -14,18 +14,9 @@ const MAX_RETRY_MS = 300_000;
  * challenge, or empty.
  */
 export function buildDeRegister(owed: DeRegistration, userAgent: string, credentials = ""): string {
-  const { requestUri, to, from, callId, contact } = owed.upstream;
-  return (
-    `REGISTER ${requestUri} SIP/2.0\r\n` +
-    "Max-Forwards: 70\r\n" +
-    `From: <${from === "" ? to : from}>;tag=${fromTagOf(callId)}\r\n` +
-    `To: <${to}>\r\n` +
-    `Call-ID: ${callId}\r\n` +
-    `CSeq: ${nextCSeq(owed)} REGISTER\r\n` +
-    `Contact: <${contact}>;expires=0\r\n` +
-    `User-Agent: ${userAgent}\r\n${credentials}` +
-    "Content-Length: 0\r\n\r\n"
-  );
+  const { callId, contact } = owed.upstream;
+  const parts = { contact: `<${contact}>;expires=0`, userAgent, credentials };
+  return buildOwnRegister(owed.upstream, { callId, cseq: nextCSeq(owed) }, parts);
 }
 
 function nextCSeq(owed: DeRegistration): number {

@@ -27,7 +27,7 @@ import type { RegisterAsk } from "./read-register.ts";
 import { contactLine, pathLine } from "./register-answer.ts";
 import type { RegisterPolicy } from "./register-policy.ts";
 import { ctidOf, type ForwardedContact, type ForwardedRegister } from "./rewrite-register.ts";
-import { isSharedContact, sharedKey, sharers } from "./shared-contact.ts";
+import { isSharedContact, registrationKey, sharedKey, sharers } from "./shared-contact.ts";
 
 /** Everything the end of a forwarded REGISTER depends on. */
 export interface RegisterAnswerInput {
@@ -98,11 +98,16 @@ function ownError(
   return { reason, change: undefined, status, text, undo: NO_UNDO };
 }
 
+/** What a final answer other than a 2xx counts as. */
+export function refusalReason(status: number): "challenged" | "refused" | "failed" {
+  if (status === 401 || status === 407) return "challenged";
+  return status < 500 ? "refused" : "failed";
+}
+
 /** Everything but a 2xx goes to the phone as it is, and changes nothing (promise 4 of the design). */
 function passThrough(input: RegisterAnswerInput, response: SipResponse): RegisterAnswer {
   const { status } = response;
-  const reason =
-    status === 401 || status === 407 ? "challenged" : status < 500 ? "refused" : "failed";
+  const reason = refusalReason(status);
   const text = restoreResponse(input, response, { kept: PASSED_THROUGH, own: "" });
   return { reason, change: undefined, status, text, undo: NO_UNDO };
 }
@@ -198,7 +203,11 @@ function listedOf(
  * What the main registrar granted a contact of ours in seconds, 0 when it does not list it: the expires
  * parameter, else the Expires header, else what was asked for.
  */
-function grantOf(own: Contact | undefined, response: SipResponse, policy: RegisterPolicy): number {
+export function grantOf(
+  own: Contact | undefined,
+  response: SipResponse,
+  policy: Pick<RegisterPolicy, "outgoingExpiresSec">,
+): number {
   if (own === undefined) return 0;
   const granted =
     own.expires ?? secondsHeader(response, HEADER.expires) ?? policy.outgoingExpiresSec;
@@ -277,7 +286,7 @@ function replayOf(response: SipResponse): string {
 
 /** The name under which a registration upstream is owed: the contact's, or the shared one. */
 function keyOf({ ctid }: ForwardedContact, { forward, ask }: RegisterAnswerInput): string {
-  return forward.mode === "aor" ? sharedKey(ask.aor) : ctid;
+  return registrationKey({ ctid, mode: forward.mode }, ask.aor);
 }
 
 /**

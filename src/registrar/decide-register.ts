@@ -1,7 +1,7 @@
 import type { AorRecord, Binding, DeRegistration } from "../location/binding.ts";
 import { type AorChange, buildChange, type Touch } from "../location/change.ts";
 import { contactKey, type MatchingMode, validBindings } from "../location/match-contact.ts";
-import { buildResponse } from "../sip/build-response.ts";
+import { buildResponse, statelessTag } from "../sip/build-response.ts";
 import { HEADER } from "../sip/header-name.ts";
 import { secondsHeader, tokensOf } from "../sip/header-values.ts";
 import { hasHeader } from "../sip/message.ts";
@@ -233,7 +233,7 @@ function answer200(
   const contacts = contactLine(listed, input.nowMs, touch, gruuSourceOf(input));
   const headers = contacts + pathLine(input.ask) + replay + input.dateLine;
   // RFC 3261 section 8.2.7: a stateless answer has the same tag each time it is given.
-  const toTag = own?.ctid ?? statelessTag(input);
+  const toTag = own?.ctid ?? statelessTag(input.request, input.ids);
   return buildResponse(input.request, 200, "OK", { toTag, headers });
 }
 
@@ -243,10 +243,6 @@ function withPut(record: AorRecord | undefined, put: readonly Binding[]): AorRec
     (binding) => put.find(({ ctid }) => ctid === binding.ctid) ?? binding,
   );
   return { aor: record.aor, bindings };
-}
-
-function statelessTag({ request, ids }: RegisterInput): string {
-  return ids.mac(`${request.callId}\0${request.fromTag}\0${request.cseq.number}`);
 }
 
 function rejectOldCSeq(input: RegisterInput): RegisterDecision {
@@ -262,7 +258,7 @@ function reject(
   const { retryAfterSec } = input.policy;
   const headers = status >= 500 && retryAfterSec > 0 ? `Retry-After: ${retryAfterSec}\r\n` : "";
   const answer = buildResponse(input.request, status, phrase, {
-    toTag: statelessTag(input),
+    toTag: statelessTag(input.request, input.ids),
     headers,
   });
   return { kind: "reject", reason, status, answer };

@@ -5,17 +5,15 @@
 import type { AorRecord, Binding, UpstreamRegistration } from "../location/binding.ts";
 import { type AorChange, buildChange } from "../location/change.ts";
 import { isSameUri } from "../sip/compare-uri.ts";
-import { contactsOf, formatQ } from "../sip/contact.ts";
-import { HEADER } from "../sip/header-name.ts";
-import { secondsHeader } from "../sip/header-values.ts";
+import { contactsOf } from "../sip/contact.ts";
 import type { SipResponse } from "../sip/message.ts";
-import { withoutParams } from "../sip/params.ts";
 import { parseUri } from "../sip/uri.ts";
-import type { AnswerReason } from "./decide-register-answer.ts";
+import { type AnswerReason, grantOf, refusalReason } from "./decide-register-answer.ts";
+import { buildOwnRegister } from "./own-register.ts";
 import type { RegisterPolicy } from "./register-policy.ts";
-import { ctidOf } from "./rewrite-register.ts";
-import { sharedKey } from "./shared-contact.ts";
-import { fromTagOf, type Identity, type IdentityEvent } from "./upstream-identity.ts";
+import { ctidOf, passedParams } from "./rewrite-register.ts";
+import { registrationKey } from "./shared-contact.ts";
+import type { Identity, IdentityEvent } from "./upstream-identity.ts";
 
 /** Bindings that are one registration at the main registrar. The first one's ctid names it. */
 export type Registration = readonly [Binding, ...Binding[]];
@@ -31,11 +29,6 @@ export function registrationsOf(record: AorRecord, nowMs: number): readonly Regi
     else shared.push(binding);
   }
   return found;
-}
-
-/** The name under which a registration's identity and what is owed for it are kept. */
-export function registrationKey({ ctid, mode }: Binding, aor: string): string {
-  return mode === "aor" ? sharedKey(aor) : ctid;
 }
 
 function isSameRegistration(a: UpstreamRegistration, b: UpstreamRegistration): boolean {
@@ -73,30 +66,15 @@ function isAt(uriText: string, { host, port }: UpstreamPlace): boolean {
 /** The message without a Via: midreg's own identity and contact, as it was registered before. */
 export function buildResync(
   [binding, ...others]: Registration,
-  { callId, cseq }: Identity,
+  identity: Identity,
   policy: Pick<RegisterPolicy, "outgoingExpiresSec" | "upstreamContactParams">,
   userAgent: string,
 ): string {
-  const { requestUri, to, from, contact } = binding.upstream;
+  const { contact } = binding.upstream;
   const isShared = others.length > 0 || binding.mode === "aor";
   const own = isShared ? "" : passedParams(binding, policy.upstreamContactParams);
-  return (
-    `REGISTER ${requestUri} SIP/2.0\r\n` +
-    "Max-Forwards: 70\r\n" +
-    `From: <${from === "" ? to : from}>;tag=${fromTagOf(callId)}\r\n` +
-    `To: <${to}>\r\n` +
-    `Call-ID: ${callId}\r\n` +
-    `CSeq: ${cseq} REGISTER\r\n` +
-    `Contact: <${contact}>${own};expires=${policy.outgoingExpiresSec}\r\n` +
-    `User-Agent: ${userAgent}\r\n` +
-    "Content-Length: 0\r\n\r\n"
-  );
-}
-
-/** What of a device's contact the main registrar is told, as when the device registered. */
-function passedParams({ params, q }: Binding, passed: readonly string[]): string {
-  const kept = withoutParams(params, (name) => !passed.includes(name));
-  return q === undefined || !passed.includes("q") ? kept : `${kept};q=${formatQ(q)}`;
+  const value = `<${contact}>${own};expires=${policy.outgoingExpiresSec}`;
+  return buildOwnRegister(binding.upstream, identity, { contact: value, userAgent });
 }
 
 /** Everything the end of such a REGISTER depends on. */
@@ -120,8 +98,7 @@ export function decideResync(input: ResyncInput): ResyncOutcome {
   const { response } = input;
   if (response === undefined) return { kind: "timeout" };
   const { status } = response;
-  if (status === 401 || status === 407) return { kind: "challenged" };
-  if (status < 200 || status > 299) return { kind: status < 500 ? "refused" : "failed" };
+  if (status < 200 || status > 299) return { kind: refusalReason(status) };
   const expiresAtMs = input.sentAtMs + grantedSec(input, response) * 1000;
   if (expiresAtMs <= input.nowMs) return { kind: "contact-missing" };
   const { callId, cseq } = input.identity;
@@ -142,10 +119,7 @@ function grantedSec({ registration, policy }: ResyncInput, response: SipResponse
   const own =
     listed.find(({ uri }) => isSameUri(uri, upstream.contact)) ??
     listed.find(({ uri }) => ctidOf(uri, policy) === ctid);
-  if (own === undefined) return 0;
-  const granted =
-    own.expires ?? secondsHeader(response, HEADER.expires) ?? policy.outgoingExpiresSec;
-  return Number.isNaN(granted) ? policy.outgoingExpiresSec : granted;
+  return grantOf(own, response, policy);
 }
 
 /** What an outcome means for the identity to go on with. */

@@ -261,12 +261,19 @@ function outgoingSec(isRemoval: boolean, policy: RegisterPolicy): number {
 
 function upstreamContactValue(contact: ForwardedContact, policy: RegisterPolicy): string {
   const { asked } = contact;
-  const isPassed = (name: string): boolean => policy.upstreamContactParams.includes(name);
-  const q = asked.q !== undefined && isPassed("q") ? `;q=${formatQ(asked.q)}` : "";
-  const passed = asked.params === "" ? "" : withoutParams(asked.params, (name) => !isPassed(name));
+  const passed = passedParams(asked, policy.upstreamContactParams);
   const expires =
     policy.mode === "mirror" ? asked.requestedSec : outgoingSec(asked.lifetimeSec === 0, policy);
-  return `<${contact.upstreamContact}>${passed}${q};expires=${expires}`;
+  return `<${contact.upstreamContact}>${passed};expires=${expires}`;
+}
+
+/** What of a device's contact the main registrar is told: the header parameters of these names. */
+export function passedParams(
+  { params, q }: Pick<Binding, "params" | "q">,
+  names: readonly string[],
+): string {
+  const kept = params === "" ? "" : withoutParams(params, (name) => !names.includes(name));
+  return q === undefined || !names.includes("q") ? kept : `${kept};q=${formatQ(q)}`;
 }
 
 /** The address with another tag, everything else as the phone wrote it. */

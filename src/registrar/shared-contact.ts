@@ -46,6 +46,14 @@ export function sharedKey(aor: string): string {
   return `*${aor}`;
 }
 
+/** The key of the registration upstream that a binding depends on: the shared one, or that of its ctid. */
+export function registrationKey(
+  { ctid, mode }: Pick<Binding, "ctid" | "mode">,
+  aor: string,
+): string {
+  return mode === "aor" ? sharedKey(aor) : ctid;
+}
+
 /** The bindings that stand upstream together. */
 export function sharers(record: AorRecord | undefined): readonly Binding[] {
   return (record?.bindings ?? []).filter(({ mode }) => mode === "aor");

@@ -3,7 +3,7 @@ import type { AorChange } from "../location/change.ts";
 import type { RegisterDecision } from "../registrar/decide-register.ts";
 import { type RegisterAsk, readRegister } from "../registrar/read-register.ts";
 import { policyFor } from "../registrar/rules.ts";
-import { buildResponse } from "../sip/build-response.ts";
+import { buildResponse, statelessTag } from "../sip/build-response.ts";
 import type { SipRequest } from "../sip/message.ts";
 import type { AorTask } from "./aor-queue.ts";
 import { type Arrival, sendResponse } from "./arrival.ts";
@@ -41,6 +41,7 @@ export function onRegister(request: SipRequest, arrival: Arrival, context: Regis
   }
   const run = new RegisterRun(request, arrival, ask, context);
   const entered = context.queue.enter(ask.aor, run);
+  if (entered === "waiting") run.wait();
   if (entered === "full") {
     context.tallies.count("rejected", "queue-full");
     const record = context.store.lookup(ask.aor);
@@ -87,7 +88,7 @@ function answer(
   request: SipRequest,
   { status, reason, headers }: { status: number; reason: string; headers?: string },
 ): void {
-  const toTag = ids.mac(`${request.callId}\0${request.fromTag}\0${request.cseq.number}`);
+  const toTag = statelessTag(request, ids);
   const text = buildResponse(request, status, reason, { toTag, headers: headers ?? "" });
   sendResponse(transport, arrival, request, text);
 }
@@ -107,6 +108,7 @@ class RegisterRun implements AorTask {
   readonly bytes: number;
   readonly #context: RegisterContext;
   #answerText = "";
+  #hasWaited = false;
   /** A change that brings an expiry forward, which the sweep has to know of. */
   #shortened: AorChange | undefined;
 
@@ -128,13 +130,15 @@ class RegisterRun implements AorTask {
     );
   }
 
+  /** Its turn comes later. */
+  wait(): void {
+    this.#hasWaited = true;
+  }
+
   run(): void {
     const context = this.#context;
     const nowMs = context.clock.nowMs();
-    // While it waited, the same request may have been answered, or its sender may have given up.
-    const known = context.transactions.find(this.request);
-    known?.repeat();
-    if (known !== undefined || nowMs - this.arrival.atMs > MAX_WAIT_MS) return this.#leave();
+    if (this.#hasWaited && this.#isOver(nowMs)) return this.#leave();
     const record = context.store.lookup(this.ask.aor);
     const decision = decideInTurn(context, this, record, nowMs);
     if (context.log.isDebug) this.#log(decision);
@@ -228,6 +232,13 @@ class RegisterRun implements AorTask {
 
   #send(text: string): void {
     sendResponse(this.#context.transport, this.arrival, this.request, text);
+  }
+
+  /** While it waited, the same request may have been answered, or its sender may have given up. */
+  #isOver(nowMs: number): boolean {
+    const known = this.#context.transactions.find(this.request);
+    known?.repeat();
+    return known !== undefined || nowMs - this.arrival.atMs > MAX_WAIT_MS;
   }
 
   #leave(): void {

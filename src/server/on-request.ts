@@ -5,7 +5,7 @@ import { decideRequest } from "../proxy/decide-request.ts";
 import type { ProxyDecision, Sender } from "../proxy/proxy-input.ts";
 import { ctidOf } from "../registrar/rewrite-register.ts";
 import { aorOfUri, sharedTargets } from "../registrar/shared-contact.ts";
-import { buildResponse } from "../sip/build-response.ts";
+import { buildResponse, statelessTag } from "../sip/build-response.ts";
 import type { SipRequest } from "../sip/message.ts";
 import { type Arrival, flowOf, sendResponse } from "./arrival.ts";
 import type { ErrorLimiter } from "./error-limiter.ts";
@@ -125,7 +125,7 @@ function answer(
   const { address, port } = arrival;
   const isBounded = status >= 300 && !upstream.isPeer(address, port);
   if (isBounded && !errors.allows(address, arrival.atMs)) return;
-  const toTag = ids.mac(`${request.callId}\0${request.fromTag}\0${request.cseq.number}`);
+  const toTag = statelessTag(request, ids);
   const text = buildResponse(request, status, phrase, { toTag, headers });
   sendResponse(transport, arrival, request, text);
 }

@@ -5,9 +5,9 @@ import {
   decideResync,
   identityEventOf,
   type Registration,
-  registrationKey,
   registrationsOf,
 } from "../registrar/resync.ts";
+import { registrationKey } from "../registrar/shared-contact.ts";
 import {
   type Identity,
   type IdentityEvent,

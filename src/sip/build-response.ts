@@ -9,6 +9,7 @@ import {
   lineText,
   lineValue,
   type RequestHead,
+  type SipRequest,
 } from "./message.ts";
 import { parseNameAddr } from "./name-addr.ts";
 import { paramValue } from "./params.ts";
@@ -35,6 +36,17 @@ export function buildResponse(
     `SIP/2.0 ${status} ${reason}\r\n${responseHeaders(request, status === 100 ? "" : parts.toTag)}` +
     `${status === 100 ? timestampLine(request) : ""}${parts.headers ?? ""}Content-Length: 0\r\n\r\n`
   );
+}
+
+/**
+ * The To tag of a response that is given without state: the same each time for the same request, and nobody
+ * can guess it (RFC 3261 sections 8.2.7 and 19.3).
+ */
+export function statelessTag(
+  { callId, fromTag, cseq }: Pick<SipRequest, "callId" | "fromTag" | "cseq">,
+  ids: { mac(text: string): string },
+): string {
+  return ids.mac(`${callId}\0${fromTag}\0${cseq.number}`);
 }
 
 /** The lines a response takes over from its request, each ended by CRLF. */
