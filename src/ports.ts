@@ -76,11 +76,12 @@ export interface LocationStore {
   close(): Promise<void>;
 }
 
-export type Protocol = "udp";
+/** The transports of SIP: RFC 3261 section 18, RFC 7118. All but "udp" are connections. */
+export type Protocol = "udp" | "tcp" | "tls" | "ws" | "wss";
 
 /** A bound socket that phones and the main registrar can send to. */
 export interface Listener {
-  /** Protocol, bind address and bind port: "udp:192.0.2.1:5060", "udp:[::1]:5060". */
+  /** Protocol, bind address and bind port: "udp:192.0.2.1:5060", "tls:[::1]:5061". */
   readonly id: string;
   readonly protocol: Protocol;
   readonly family: 4 | 6;
@@ -97,18 +98,38 @@ export interface Target {
   /** IP literal without brackets. */
   readonly address: string;
   readonly port: number;
+  /**
+   * The one connection that will do, as in a flow (location/flow.ts); a send fails when it has ended.
+   * Undefined: one that is open to that place already, or a new one. UDP has none.
+   */
+  readonly connection?: string | undefined;
+  /** The name it was found by, which its certificate has to be for (RFC 5922); undefined for a literal. */
+  readonly domain?: string | undefined;
 }
 
-/** Takes what a listener has received: a whole message as a byte string. */
+/** Where a message came from. */
+export interface Source {
+  /** Remote IP literal without brackets. */
+  readonly address: string;
+  readonly port: number;
+  /** Name of the connection it came on, as in a flow (location/flow.ts); UDP has none. */
+  readonly connection?: string | undefined;
+}
+
+/** Takes what a listener has received. */
 export interface Receiver {
-  receive(text: string, listener: Listener, address: string, port: number): void;
+  /** A whole message as a byte string. */
+  receive(text: string, listener: Listener, from: Source): void;
 }
 
 export interface Transport {
   readonly listeners: readonly Listener[];
   /** Opens the listeners and passes on what they hear. */
   start(receiver: Receiver): Promise<void>;
-  /** Sends a message from a listener. `failed` is called with an error code when it could not leave. */
+  /**
+   * Sends a message from a listener: a datagram from its socket, or on a connection that was accepted by it
+   * or is opened for it. `failed` is called with an error code when it could not leave.
+   */
   send(text: string, listener: Listener, target: Target, failed?: (code: string) => void): void;
   /** Closes the listeners. */
   stop(): Promise<void>;

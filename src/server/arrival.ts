@@ -9,13 +9,15 @@ export interface Arrival {
   /** Remote IP literal without brackets, and port. */
   readonly address: string;
   readonly port: number;
+  /** The connection it came on (location/flow.ts); "" for UDP. */
+  readonly connection: string;
   /** On the steady timeline, with a fraction. */
   readonly atMs: number;
 }
 
 /** The flow a message came on, as bindings keep it. */
-export function flowOf({ listener, address, port }: Arrival): string {
-  return serializeFlow(listener.id, address, port);
+export function flowOf({ listener, address, port, connection }: Arrival): string {
+  return serializeFlow(listener.id, address, port, connection);
 }
 
 /** Sends a response to where its request came from (RFC 3261 section 18.2.2, RFC 3581 section 4). */
@@ -28,7 +30,12 @@ export function sendResponse(
   transport.send(text, arrival.listener, responseTarget(arrival, head));
 }
 
-/** Where the responses to a request go. */
-export function responseTarget({ listener, address, port }: Arrival, head: RequestHead): Target {
-  return { protocol: listener.protocol, address, port: responsePort(head.via, port) };
+/** Where the responses to a request go: on its own connection, as long as that is open. */
+export function responseTarget(
+  { listener, address, port, connection }: Arrival,
+  head: RequestHead,
+): Target {
+  const { protocol } = listener;
+  if (connection !== "") return { protocol, address, port, connection };
+  return { protocol, address, port: responsePort(head.via, port) };
 }

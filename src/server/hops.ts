@@ -1,4 +1,4 @@
-import { parseFlow } from "../location/flow.ts";
+import { type Flow, parseFlow } from "../location/flow.ts";
 import type { Listener, Resolver, Target, Transport } from "../ports.ts";
 import type { NextHop } from "../proxy/proxy-input.ts";
 import type { Upstream } from "./upstream.ts";
@@ -30,12 +30,15 @@ export function findHops(nextHop: NextHop, modules: HopModules, done: (hops: Hop
   };
   if (nextHop.kind === "flow") {
     const parsed = parseFlow(nextHop.flow);
-    const { address = "", port = 0 } = parsed ?? {};
-    const targets = parsed === undefined ? [] : [{ protocol: "udp" as const, address, port }];
+    const targets = parsed === undefined || flow === undefined ? [] : [targetOf(parsed, flow)];
     done({ targets, listenerFor });
     return;
   }
   resolver.resolve(nextHop.uri, (targets) => done({ targets, listenerFor }));
+}
+
+function targetOf({ address, port, connection }: Flow, { protocol }: Listener): Target {
+  return connection === "" ? { protocol, address, port } : { protocol, address, port, connection };
 }
 
 /** The listener a flow belongs to, or one of the same family when that one is gone. */
@@ -45,6 +48,13 @@ function listenerOfFlow(transport: Transport, flow: string): Listener | undefine
   const family = parsed.address.includes(":") ? 6 : 4;
   return (
     transport.listeners.find(({ id }) => id === parsed.listener) ??
-    transport.listeners.find((listener) => listener.family === family)
+    transport.listeners.find(
+      (listener) => listener.family === family && listener.protocol === protocolOf(parsed.listener),
+    )
   );
+}
+
+/** The transport that a listener's identifier begins with. */
+function protocolOf(listenerId: string): string {
+  return listenerId.slice(0, listenerId.indexOf(":"));
 }

@@ -71,7 +71,7 @@ export class ServerAdmin implements LocationAdmin {
         return done({ kind: "invalid", detail });
       }
       const { address, port } = target;
-      const arrival = { listener, address, port, atMs: clock.nowMs() };
+      const arrival = { listener, address, port, connection: "", atMs: clock.nowMs() };
       const addition = new ContactAddition({ aor, contact, arrival, done }, this.#context);
       return this.#enter(aor, addition, done);
     });

@@ -1,4 +1,4 @@
-import type { Listener, Receiver } from "../ports.ts";
+import type { Listener, Receiver, Source } from "../ports.ts";
 import type { RegisterPolicy } from "../registrar/register-policy.ts";
 import { buildResponse } from "../sip/build-response.ts";
 import type { SipRequest } from "../sip/message.ts";
@@ -102,9 +102,10 @@ export class Server implements Receiver {
   }
 
   /** Takes one message. A fault of midreg's own costs that message and a line in the log, no more. */
-  receive(text: string, listener: Listener, address: string, port: number): void {
+  receive(text: string, listener: Listener, { address, port, connection = "" }: Source): void {
     try {
-      this.#receive(text, { listener, address, port, atMs: this.#modules.clock.nowMs() });
+      const atMs = this.#modules.clock.nowMs();
+      this.#receive(text, { listener, address, port, connection, atMs });
     } catch (err) {
       this.#tallies.internalError.n += 1;
       this.#modules.log.error({ err, address, port }, "message not handled");

@@ -109,7 +109,7 @@ export class UdpListener implements Listener {
         this.#hearOther(packet, peer, receiver);
         return;
       }
-      receiver.receive(packet.toString("latin1"), this, peer.address, peer.port);
+      receiver.receive(packet.toString("latin1"), this, peer);
     });
   }
 
@@ -119,7 +119,7 @@ export class UdpListener implements Listener {
       return;
     }
     if (!isStun(packet)) {
-      receiver.receive(packet.toString("latin1"), this, peer.address, peer.port);
+      receiver.receive(packet.toString("latin1"), this, peer);
       return;
     }
     const answer = answerBinding(packet, peer.address, peer.port);

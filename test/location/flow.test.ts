@@ -5,6 +5,7 @@ import { bracketAddress, parseFlow, serializeFlow } from "../../src/location/flo
 const port = fc.integer({ min: 1, max: 65_535 });
 const listener = fc.constantFrom("udp:192.0.2.1:5060", "udp:[::1]:5060", "tls:[2001:db8::1]:5061");
 const address = fc.oneof(fc.ipV4(), fc.ipV6());
+const connection = fc.constantFrom("", "k3f9a2.1c", "0.0");
 
 describe("a flow", () => {
   test.each([
@@ -14,16 +15,30 @@ describe("a flow", () => {
     expect(serializeFlow("udp:192.0.2.1:5060", from, 40_000)).toBe(text);
   });
 
+  test("on a connection names that connection", () => {
+    expect(serializeFlow("tls:192.0.2.1:5061", "198.51.100.7", 40_000, "k3f9a2.1c")).toBe(
+      "tls:192.0.2.1:5061<198.51.100.7:40000#k3f9a2.1c",
+    );
+  });
+
   test("is the same after it has been written and read, and no two are written alike", () => {
     fc.assert(
-      fc.property(fc.array(fc.tuple(listener, address, port), { maxLength: 5 }), (flows) => {
-        const texts = flows.map((flow) => serializeFlow(...flow));
-        const read = texts.map((text) => parseFlow(text));
-        expect(read).toEqual(
-          flows.map(([by, from, at]) => ({ listener: by, address: from, port: at })),
-        );
-        expect(new Set(texts).size).toBe(new Set(flows.map((flow) => flow.join(" "))).size);
-      }),
+      fc.property(
+        fc.array(fc.tuple(listener, address, port, connection), { maxLength: 5 }),
+        (flows) => {
+          const texts = flows.map((flow) => serializeFlow(...flow));
+          const read = texts.map((text) => parseFlow(text));
+          expect(read).toEqual(
+            flows.map(([by, from, at, on]) => ({
+              listener: by,
+              address: from,
+              port: at,
+              connection: on,
+            })),
+          );
+          expect(new Set(texts).size).toBe(new Set(flows.map((flow) => flow.join(" "))).size);
+        },
+      ),
     );
   });
 

@@ -63,6 +63,6 @@ export class Parts {
 
   arrivalFrom(place: string): Arrival {
     const { address, port } = targetAt(place);
-    return { listener: LISTENER, address, port, atMs: this.clock.nowMs() };
+    return { listener: LISTENER, address, port, connection: "", atMs: this.clock.nowMs() };
   }
 }

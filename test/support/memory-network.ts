@@ -70,7 +70,7 @@ export class MemoryTransport implements Transport {
   async start(receiver: Receiver): Promise<void> {
     for (const listener of this.listeners) {
       this.#network.listen(listener.sentBy, (text, address, port) =>
-        receiver.receive(text, listener, address, port),
+        receiver.receive(text, listener, { address, port }),
       );
     }
     return Promise.resolve();

@@ -1,5 +1,5 @@
 import { EventEmitter } from "node:events";
-import type { Listener, Receiver, Target } from "../../src/ports.ts";
+import type { Listener, Receiver, Source, Target } from "../../src/ports.ts";
 import type { UdpListenerOptions } from "../../src/transport/open-udp-socket.ts";
 import type { UdpListener } from "../../src/transport/udp-listener.ts";
 import { UdpTransport } from "../../src/transport/udp-transport.ts";
@@ -20,7 +20,7 @@ interface Received {
 export class Inbox extends EventEmitter implements Receiver {
   readonly received: Received[] = [];
 
-  receive(text: string, listener: Listener, address: string, port: number): void {
+  receive(text: string, listener: Listener, { address, port }: Source): void {
     this.received.push({ text, listener, address, port });
     this.emit("received");
   }
