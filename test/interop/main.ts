@@ -3,6 +3,7 @@
  * as phones. Wants the Debian packages that .ci/run installs.
  *
  *   npm run interop
+ *   npm run interop -- --only TEXT         steps with TEXT in their name, and those that others need
  *   npm run interop -- --without-midreg   the same phones on Kamailio itself: shows whose fault a failure is
  */
 import { parseArgs } from "node:util";
@@ -17,12 +18,15 @@ import { Suite } from "./suite.ts";
 import { World } from "./world.ts";
 
 const { values } = parseArgs({
-  options: { "without-midreg": { type: "boolean", default: false } },
+  options: {
+    "without-midreg": { type: "boolean", default: false },
+    only: { type: "string", default: "" },
+  },
 });
 const stage = new Stage("midreg-interop");
 const suite = new Suite(stage, new Terminal(5000));
 const world = new World(stage, !values["without-midreg"]);
-await suite.run([
+const steps = [
   ...world.startSteps(),
   ...sippSteps(world),
   ...callSteps(world),
@@ -30,5 +34,8 @@ await suite.run([
   ...sipsakSteps(world),
   ...world.stopSteps(),
   ...modeSteps(world),
-]);
+];
+await suite.run(
+  steps.filter(({ name, isVital }) => isVital === true || name.includes(values.only)),
+);
 process.exit(suite.conclude() ? 0 : 1);

@@ -1,6 +1,7 @@
 import { deepStrictEqual, ok } from "node:assert";
 import { freePorts } from "../support/peers/free-ports.ts";
 import { Baresip } from "./baresip.ts";
+import { forkSteps } from "./fork-steps.ts";
 import { withoutRepeats } from "./repeats.ts";
 import { runSipp } from "./sipp.ts";
 import type { Step } from "./suite.ts";
@@ -18,6 +19,7 @@ export function modeSteps(world: World): Step[] {
     world.startMidreg("aor"),
     storm(world, { mode: "aor", userPrefix: "a", heard: 0 }),
     ...twoDevices(world),
+    ...forkSteps(world),
     ...world.stopSteps(),
     world.startMidreg("mirror"),
     storm(world, { mode: "mirror", userPrefix: "m", heard: PHONES * REFRESHES }),

@@ -66,15 +66,18 @@ export async function runSipp(stage: Stage, options: SippOptions): Promise<SippR
     `127.0.0.1:${targetPort}`,
   ]);
   const exitCode = await running.exitWithin((limitSec + 10) * 1000);
-  const complaint = existsSync(errorsPath)
-    ? readFileSync(errorsPath, "latin1").slice(0, COMPLAINT_LENGTH)
-    : "";
-  return { exitCode, ...readStatistics(readFileSync(statisticsPath, "latin1")), complaint };
+  return { exitCode, ...readStatistics({ stf: statisticsPath, error_file: errorsPath }) };
 }
 
-/** Reads the last row of sipp's statistics file; "(C)" columns are cumulative. */
-function readStatistics(csv: string): Omit<SippResult, "exitCode" | "complaint"> {
-  const rows = csv.trim().split("\n");
+/** Reads the last row of sipp's statistics file, "(C)" columns are cumulative, and how its error log begins. */
+export function readStatistics(files: {
+  readonly stf: string;
+  readonly error_file: string;
+}): Omit<SippResult, "exitCode"> {
+  const complaint = existsSync(files.error_file)
+    ? readFileSync(files.error_file, "latin1").slice(0, COMPLAINT_LENGTH)
+    : "";
+  const rows = readFileSync(files.stf, "latin1").trim().split("\n");
   const names = (rows[0] ?? "").split(";");
   const cells = (rows.at(-1) ?? "").split(";");
   const value = (name: string): number => Number(cells[names.indexOf(name)] ?? Number.NaN);
@@ -84,6 +87,7 @@ function readStatistics(csv: string): Omit<SippResult, "exitCode" | "complaint">
     failed: value("FailedCall(C)"),
     unexpected: value("FailedUnexpectedMessage(C)") + value("OutOfCallMsgs(C)"),
     retransmissions: value("Retransmissions(C)"),
+    complaint,
   };
 }
 
