@@ -6,10 +6,18 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { loadavg, tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { inspect, parseArgs } from "node:util";
+import { Stage } from "../support/peers/stage.ts";
+import { measureCalls } from "./calls.ts";
 import { readMachine } from "./measure.ts";
 import { readProfiles, type ThreadProfile } from "./profile.ts";
 import { type Reduction, simulateReduction } from "./reduction.ts";
-import { describeNoise, formatReductions, formatTable, listFigures } from "./report.ts";
+import {
+  describeNoise,
+  formatCalls,
+  formatReductions,
+  formatTable,
+  listFigures,
+} from "./report.ts";
 import { runScenario, type Sizes } from "./scenario.ts";
 
 const USAGE = `npm run bench -- [options]
@@ -22,6 +30,7 @@ const USAGE = `npm run bench -- [options]
   --entry FILE       compiled entry point to measure (dist/main.js)
   --profile          profile midreg and list where its time goes; slows it down
   --profile-dir DIR  keep the .cpuprofile files there; implies --profile
+  --calls            instead: calls a second and what one costs, beside Kamailio; wants sipp
   --reduction        instead: how many REGISTERs the main registrar is spared, in simulated hours
   --phones N         phones of that simulation (2000; quick 300)
   --hours H          hours of it (3)
@@ -74,6 +83,7 @@ function readOptions() {
       entry: { type: "string" },
       profile: { type: "boolean", default: false },
       "profile-dir": { type: "string" },
+      calls: { type: "boolean", default: false },
       reduction: { type: "boolean", default: false },
       phones: { type: "string" },
       hours: { type: "string" },
@@ -171,13 +181,29 @@ async function reduce({ mix, out }: ReturnType<typeof readOptions>): Promise<num
   return reductions.some(({ refused }) => refused > 0) ? 1 : 0;
 }
 
+async function callThrough({ out }: ReturnType<typeof readOptions>): Promise<number> {
+  const machine = readMachine();
+  const result = await measureCalls(new Stage("midreg-bench-calls"), log);
+  const json = `${JSON.stringify({ machine, ...result }, undefined, 2)}\n`;
+  if (out !== undefined) writeFileSync(out, json);
+  process.stdout.write(json);
+  log(`\n${formatCalls(result)}`);
+  return result.figures.every(({ highestPerSec }) => highestPerSec > 0) ? 0 : 1;
+}
+
+/** What is asked for instead of the usual phases. */
+async function run(options: ReturnType<typeof readOptions>): Promise<number> {
+  if (options.calls) return callThrough(options);
+  return options.reduction ? reduce(options) : bench(options);
+}
+
 /** An interrupt ends the process through its exit hooks, which end and remove what it has made. */
 for (const signal of ["SIGINT", "SIGTERM"] as const) process.once(signal, () => process.exit(130));
 
 try {
   const options = readOptions();
   if (options.help) process.stdout.write(USAGE);
-  else process.exitCode = await (options.reduction ? reduce(options) : bench(options));
+  else process.exitCode = await run(options);
 } catch (error) {
   log(inspect(error));
   process.exitCode = 1;

@@ -1,4 +1,4 @@
-import { readFileSync, statfsSync } from "node:fs";
+import { readdirSync, readFileSync, statfsSync } from "node:fs";
 import { cpus, loadavg, release, tmpdir, totalmem } from "node:os";
 import { setTimeout as sleep } from "node:timers/promises";
 
@@ -30,11 +30,31 @@ export function readProcessorTime(pid: number): ProcessorTime {
   };
 }
 
+/** The same of a process and its children, the living ones: a server that forks workers. */
+export function readFamilyTime(pid: number): number {
+  const pids = readdirSync("/proc").filter((name) => /^\d+$/u.test(name));
+  const family = pids.filter((name) => Number(name) === pid || parentOf(name) === pid);
+  return family.reduce((sum, name) => sum + readStat(`/proc/${name}/stat`), 0);
+}
+
+function parentOf(pid: string): number | undefined {
+  try {
+    return Number(readFields(`/proc/${pid}/stat`)[1]);
+  } catch {
+    // It has ended since it was listed.
+    return undefined;
+  }
+}
+
 function readStat(path: string): number {
-  const text = readFileSync(path, "latin1");
-  // proc(5): utime and stime are fields 14 and 15; the name in field 2 may hold blanks.
-  const fields = text.slice(text.lastIndexOf(")") + 2).split(" ");
+  const fields = readFields(path);
   return (Number(fields[11]) + Number(fields[12])) * TICK_US;
+}
+
+/** proc(5): fields from the third on, the state; the name in field 2 may hold blanks. utime and stime are 14 and 15. */
+function readFields(path: string): string[] {
+  const text = readFileSync(path, "latin1");
+  return text.slice(text.lastIndexOf(")") + 2).split(" ");
 }
 
 /** Processor time of the whole machine, microseconds summed over its cores. */

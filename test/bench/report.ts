@@ -1,3 +1,4 @@
+import type { CallsResult } from "./calls.ts";
 import type { Reduction } from "./reduction.ts";
 import type { Measured, ScenarioResult } from "./scenario.ts";
 
@@ -125,6 +126,19 @@ export function formatReductions(reductions: readonly Reduction[]): string {
     one.refused === 0 ? "" : `${one.refused} phones were refused`,
   ]);
   return formatRows([["REGISTERs", "in", "out", "reduction", ""], ...rows]);
+}
+
+/** What calls cost, a row for each proxy. */
+export function formatCalls({ figures, echoCpuUs }: CallsResult): string {
+  const rows = figures.map(({ proxy, cpuUs, ratio, highestPerSec }) => [
+    proxy,
+    `${cpuUs.toFixed(0)} us`,
+    ratio.toFixed(1),
+    `${highestPerSec} /s`,
+    "",
+  ]);
+  const echo = `to the echo's ${echoCpuUs.toFixed(1)} us`;
+  return formatRows([["calls through", "CPU each", "ratio", "without a failure", echo], ...rows]);
 }
 
 /** Pads the columns to the same width; all but the first and the last are aligned to the right. */

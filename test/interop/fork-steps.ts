@@ -1,5 +1,4 @@
 import { deepStrictEqual } from "node:assert";
-import { writeFileSync } from "node:fs";
 import { freePorts } from "../support/peers/free-ports.ts";
 import { registerFrom } from "../support/peers/register-from.ts";
 import {
@@ -8,8 +7,7 @@ import {
   callerScenario,
   ringingScenario,
 } from "../support/peers/sipp-calls.ts";
-import type { StageProcess } from "../support/peers/stage.ts";
-import { readStatistics } from "./sipp.ts";
+import { startSipp } from "../support/peers/sipp-run.ts";
 import type { Step } from "./suite.ts";
 import type { World } from "./world.ts";
 
@@ -21,6 +19,7 @@ const HOLD_MS = 6000;
 const RING_MS = 500;
 const LIMIT_SEC = 60;
 const EXPIRES_SEC = 600;
+const CALLER = "quentin";
 
 /** Two devices that share an address-of-record and what each does when it is called. */
 interface Story {
@@ -72,16 +71,28 @@ async function play(world: World, { user, devices, caller }: Story): Promise<str
       expiresSec: EXPIRES_SEC,
     });
   }
+  const common = { calls: CALLS, limitSec: LIMIT_SEC };
   const called = devices.map((scenario, at) =>
-    startSipp(world, { name: `${user}-device-${at}`, scenario, port: ports[at] ?? 0 }),
+    startSipp(world.stage, {
+      ...common,
+      name: `${user}-device-${at}`,
+      scenario,
+      port: ports[at] ?? 0,
+    }),
   );
-  const calling = startSipp(world, {
+  const calling = startSipp(world.stage, {
+    ...common,
     name: `${user}-caller`,
     scenario: callerScenario(caller),
     port: callerPort,
-    call: { user, targetPort: world.kamailio.port },
+    call: {
+      targetPort: world.kamailio.port,
+      perSec: CALLS_PER_SEC,
+      users: [`${CALLER};[authentication username=${CALLER} password=pw-${CALLER}]`],
+      service: user,
+    },
   });
-  const ended = await Promise.all([calling, ...called].map(async (one) => one.ended()));
+  const ended = await Promise.all([calling, ...called].map(async (end) => end()));
   const good = { exitCode: 0, successful: CALLS, failed: 0, unexpected: 0, complaint: "" };
   deepStrictEqual(
     ended.map(({ exitCode, successful, failed, unexpected, complaint }) => ({
@@ -95,44 +106,4 @@ async function play(world: World, { user, devices, caller }: Story): Promise<str
   );
   const repeats = ended.map(({ retransmissions }) => retransmissions).join(", ");
   return `${CALLS} of ${CALLS}; retransmissions ${repeats}`;
-}
-
-interface Run {
-  readonly name: string;
-  readonly scenario: string;
-  readonly port: number;
-  /** Given for the side that calls. */
-  readonly call?: { readonly user: string; readonly targetPort: number };
-}
-
-function startSipp({ stage }: World, { name, scenario, port, call }: Run) {
-  const paths = {
-    sf: stage.path(`${name}.xml`),
-    stf: stage.path(`${name}-statistics.csv`),
-    error_file: stage.path(`${name}-errors.log`),
-  };
-  writeFileSync(paths.sf, scenario);
-  const both = { ...paths, i: "127.0.0.1", p: port, m: CALLS, timeout: `${LIMIT_SEC}s`, fd: 1 };
-  const flags = { ...both, buff_size: 4_194_304, ...callFlags(stage.path(`${name}.csv`), call) };
-  const words = Object.entries(flags).flatMap(([flag, value]) => [`-${flag}`, String(value)]);
-  const target = call === undefined ? [] : [`127.0.0.1:${call.targetPort}`];
-  const traces = ["-timeout_error", "-trace_stat", "-trace_err", "-nostdin"];
-  const running: StageProcess = stage.spawn(name, "sipp", [...words, ...traces, ...target]);
-  return {
-    ended: async () => {
-      const exitCode = await running.exitWithin((LIMIT_SEC + 10) * 1000);
-      return { exitCode, ...readStatistics(paths) };
-    },
-  };
-}
-
-function callFlags(
-  usersPath: string,
-  call: Run["call"],
-): Readonly<Record<string, string | number>> {
-  if (call === undefined) return {};
-  const caller = "quentin";
-  const credentials = `[authentication username=${caller} password=pw-${caller}]`;
-  writeFileSync(usersPath, `SEQUENTIAL\n${caller};${credentials}\n`);
-  return { inf: usersPath, s: call.user, r: CALLS_PER_SEC, l: CALLS };
 }

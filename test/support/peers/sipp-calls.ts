@@ -9,6 +9,8 @@ export interface CallerOptions {
   readonly isChallenged: boolean;
   /** How a call goes on once it rings. */
   readonly ends: "hangs-up" | "gives-up";
+  /** Request-URI of the INVITE. */
+  readonly uri?: string;
   /** How long it talks, or listens to the ringing, before that. */
   readonly holdMs: number;
 }
@@ -18,19 +20,19 @@ export interface CallerOptions {
  * devices ring, and has to end with 487.
  */
 export function callerScenario(options: CallerOptions): string {
-  const { isChallenged, ends, holdMs } = options;
+  const { isChallenged, uri = "sip:[service]@sip.test" } = options;
   const challenged = [
-    invite(1, "", "1"),
+    invite({ uri, cseq: 1, via: "1" }, ""),
     '  <recv response="100" optional="true"/>',
     '  <recv response="407" auth="true"/>',
-    send(request("ACK", { cseq: 1, via: "1" })),
+    send(request("ACK", { uri, cseq: 1, via: "1" })),
   ];
-  const [cseq, via] = isChallenged ? [2, "2"] : [1, "1"];
+  const first = isChallenged ? { uri, cseq: 2, via: "2" } : { uri, cseq: 1, via: "1" };
   return scenario("a caller", [
     ...(isChallenged ? challenged : []),
-    invite(cseq, isChallenged ? "      [field1]\n" : "", via),
+    invite(first, isChallenged ? "      [field1]\n" : ""),
     '  <recv response="100" optional="true"/>',
-    ...(ends === "hangs-up" ? talk(cseq, holdMs) : giveUp(cseq, holdMs, via)),
+    ...(options.ends === "hangs-up" ? talk(first, options) : giveUp(first, options)),
   ]);
 }
 
@@ -40,7 +42,7 @@ const RINGING = [
   '  <recv response="180" optional="true"/>',
 ];
 
-function talk(cseq: number, holdMs: number): string[] {
+function talk({ cseq }: RequestOptions, { holdMs }: CallerOptions): string[] {
   return [
     ...RINGING,
     '  <recv response="200" rrs="true" rtd="true"/>',
@@ -51,15 +53,15 @@ function talk(cseq: number, holdMs: number): string[] {
   ];
 }
 
-function giveUp(cseq: number, holdMs: number, via: string): string[] {
+function giveUp(first: RequestOptions, { holdMs }: CallerOptions): string[] {
   return [
     '  <recv response="180"/>',
     '  <recv response="180"/>',
     `  <pause milliseconds="${holdMs}"/>`,
-    send(request("CANCEL", { cseq, via, isTagless: true }), true),
+    send(request("CANCEL", { ...first, isTagless: true }), true),
     '  <recv response="200"/>',
     '  <recv response="487"/>',
-    send(request("ACK", { cseq, via })),
+    send(request("ACK", first)),
   ];
 }
 
@@ -119,14 +121,16 @@ function send(text: string, isRepeated = false): string {
 }
 
 interface RequestOptions {
+  readonly uri: string;
   readonly cseq: number;
   /** Names the branch: requests of one transaction share it. */
   readonly via: string;
   readonly isTagless?: boolean;
 }
 
-function request(method: string, { cseq, via, isTagless = false }: RequestOptions): string {
-  return `${method} sip:[service]@sip.test SIP/2.0
+function request(method: string, options: RequestOptions): string {
+  const { uri, cseq, via, isTagless = false } = options;
+  return `${method} ${uri} SIP/2.0
       Via: SIP/2.0/[transport] [local_ip]:[local_port];branch=z9hG4bK-[call_id]-${via};rport
       Max-Forwards: 70
       From: <sip:[field0]@sip.test>;tag=[pid]-[call_number]
@@ -137,9 +141,9 @@ function request(method: string, { cseq, via, isTagless = false }: RequestOption
 `;
 }
 
-function invite(cseq: number, credentials: string, via: string): string {
+function invite({ uri, cseq, via }: RequestOptions, credentials: string): string {
   return send(
-    `INVITE sip:[service]@sip.test SIP/2.0
+    `INVITE ${uri} SIP/2.0
       Via: SIP/2.0/[transport] [local_ip]:[local_port];branch=z9hG4bK-[call_id]-${via};rport
       Max-Forwards: 70
       From: <sip:[field0]@sip.test>;tag=[pid]-[call_number]
