@@ -17,7 +17,7 @@ const SHELL = {
   ports: ["sip", "location"],
   config: ["pattern"],
   server: [...Object.keys(PURE), "ports"],
-  transport: ["sip", "ports"],
+  transport: ["sip", "location", "ports"],
   store: ["sip", "location", "ports"],
   gateway: ["location", "ports"],
   metrics: ["ports"],

@@ -120,6 +120,8 @@ export interface Source {
 export interface Receiver {
   /** A whole message as a byte string. */
   receive(text: string, listener: Listener, from: Source): void;
+  /** Whether a registered device lives on the flow, so that it must not be ended for being silent. */
+  isInUse(flow: string): boolean;
 }
 
 export interface Transport {
@@ -131,6 +133,8 @@ export interface Transport {
    * or is opened for it. `failed` is called with an error code when it could not leave.
    */
   send(text: string, listener: Listener, target: Target, failed?: (code: string) => void): void;
+  /** Whether a message can be sent on that flow: always where there is a listener for it, unless its connection has ended. */
+  isOpen(flow: string): boolean;
   /** Closes the listeners. */
   stop(): Promise<void>;
 }
@@ -158,6 +162,9 @@ export type CounterName =
   | "sip_parse_errors_total"
   | "sip_retransmits_total"
   | "sip_dropped_total"
+  | "sip_connections_opened_total"
+  | "sip_connections_closed_total"
+  | "sip_connections_refused_total"
   | "registers_total"
   | "proxied_requests_total"
   | "usrloc_expired_total"
@@ -172,6 +179,8 @@ export type TimingName =
 
 export type GaugeName =
   | "sip_transactions"
+  | "sip_connections"
+  | "tls_certificate_expiry_seconds"
   | "usrloc_aors"
   | "usrloc_contacts"
   | "upstream_up"

@@ -29,7 +29,10 @@ type FlagValue = string | readonly string[];
 /** Each flag that sets something: the name of its value, and its help. */
 const FLAGS: Readonly<Record<FlagName, readonly [value: string, help: string]>> = {
   upstream: ["URI", "the main registrar, such as sip:10.0.0.2:5060"],
-  listen: ["udp:IP:PORT", "where phones and the main registrar reach midreg; may be repeated"],
+  listen: [
+    "TRANSPORT:IP:PORT",
+    "where phones and the main registrar reach midreg; may be repeated",
+  ],
   admin: ["IP:PORT", "metrics and health over HTTP, on loopback; off for none"],
   data: ["DIR", "directory of the database"],
   mode: ["MODE", "what is throttled: contact"],
@@ -42,7 +45,7 @@ const FLAGS: Readonly<Record<FlagName, readonly [value: string, help: string]>> 
 const EXPLAIN_FLAGS = {
   register: ["FILE", "a REGISTER as text, as it is sent or captured"],
   source: ["IP:PORT", "where it comes from; otherwise what its Via says"],
-  listener: ["udp:IP:PORT", "listener it comes to; otherwise the first one"],
+  listener: ["TRANSPORT:IP:PORT", "listener it comes to; otherwise the first one"],
 } as const;
 
 const HELP_WIDTH = 100;

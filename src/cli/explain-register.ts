@@ -73,7 +73,8 @@ function originOf(
 ): RegisterOrigin {
   const ids = listeners.map(listenerId);
   const id = listener ?? ids[0] ?? "";
-  if (!ids.includes(id)) throw new ExplainError(`--listener must be one of ${ids.join(", ")}`);
+  const found = listeners[ids.indexOf(id)];
+  if (found === undefined) throw new ExplainError(`--listener must be one of ${ids.join(", ")}`);
   const received = paramValue(via.params, "received");
   const written = source ?? received ?? via.host;
   const address = addressIn(written);
@@ -81,7 +82,7 @@ function originOf(
     const what = source === undefined ? `the Via names ${written}` : written;
     throw new ExplainError(`--source must be ADDRESS or ADDRESS:PORT, not ${JSON.stringify(what)}`);
   }
-  return { listener: { id, protocol: "udp" }, address };
+  return { listener: { id, protocol: found.protocol }, address };
 }
 
 /** The address of `ip`, `ip:port`, `[v6]` or `[v6]:port`. */

@@ -7,11 +7,11 @@ import { type Command, parseCommandLine } from "./command-line.ts";
 import type { CredentialCommand } from "./credential-arguments.ts";
 import { runCredentialCommand } from "./credential-command.ts";
 import { ExplainError, explainRegister } from "./explain-register.ts";
-import { createLogger } from "./logger.ts";
+import { createLogger, type Logger } from "./logger.ts";
 import { operate } from "./operate.ts";
 import type { OperatorCommand } from "./operator-commands.ts";
 import { OperatorError } from "./operator-error.ts";
-import { serve } from "./serve.ts";
+import { type Appliance, serve } from "./serve.ts";
 
 /** What the program uses of the process it runs in. */
 export interface Surroundings {
@@ -23,6 +23,8 @@ export interface Surroundings {
   readonly readInput: () => string;
   /** Calls back once, at the next signal that asks the process to stop. */
   readonly onceStopped: (stop: (signal: string) => void) => void;
+  /** Calls back at each signal that asks for files to be read again. */
+  readonly onReload: (reload: () => void) => void;
 }
 
 /** In the README: 4 is an address-of-record or contact that is not there. */
@@ -128,6 +130,7 @@ async function run(command: SettingsCommand, surroundings: Surroundings): Promis
   try {
     const asked = stopSignal(surroundings);
     const appliance = await serve(settings, { version: readVersion(), log });
+    surroundings.onReload(() => reload(appliance, log));
     log.info({ signal: await asked }, "stopping");
     // The first signal drains, the second ends the drain.
     const forced = stopSignal(surroundings).then(() => false);
@@ -139,6 +142,16 @@ async function run(command: SettingsCommand, surroundings: Surroundings): Promis
     return EXIT.failed;
   } finally {
     log.flush();
+  }
+}
+
+/** What cannot be read again stays as it was; the process goes on in any case. */
+function reload(appliance: Appliance, log: Logger): void {
+  try {
+    appliance.reload();
+    log.info({}, "certificates read again");
+  } catch (error) {
+    log.error({ reason: reasonOf(error) }, "reload failed, the old certificates stay in use");
   }
 }
 

@@ -1,4 +1,5 @@
 import type { Settings } from "../config/settings.ts";
+import { transportOf } from "../config/settings-transport.ts";
 import { parseNetwork } from "../location/network.ts";
 import { compilePattern } from "../pattern/pattern.ts";
 import type { RegisterPolicy } from "../registrar/register-policy.ts";
@@ -44,8 +45,16 @@ function policyOf(
     rule,
     aor: registrar,
     defaultQ: defaultQ === undefined ? undefined : Math.round(defaultQ * 1000),
+    extraContactParams: withTransport(registrar.extraContactParams, upstreamUri),
     upstreamHost: uri === undefined ? "" : `${uri.host}${port}`,
     maxCallIdLength: MAX_CALL_ID_LENGTH,
     maxPathLength: MAX_PATH_LENGTH,
   };
+}
+
+/** A contact without a transport is reached by UDP, so the main registrar is told the one it is reached by itself. */
+function withTransport(params: string, upstreamUri: string): string {
+  const transport = transportOf(upstreamUri);
+  if (transport === "udp" || /;transport=/iu.test(params)) return params;
+  return `;transport=${transport}${params}`;
 }

@@ -17,14 +17,15 @@ import { openSqliteStore, type SqliteStore } from "../store/sqlite-store.ts";
 import { advertiseWildcards, localAddressToward } from "../transport/local-address.ts";
 import { NodeDns } from "../transport/node-dns.ts";
 import { SipResolver } from "../transport/resolve.ts";
+import { SipTransport } from "../transport/sip-transport.ts";
 import { readUdpDrops } from "../transport/udp-drops.ts";
-import { UdpTransport } from "../transport/udp-transport.ts";
 import { buildDigestOptions, loadCredentials } from "./credentials.ts";
 import { DATABASE_FILE, MIGRATIONS_DIR, makeDataDirectory } from "./data-directory.ts";
 import { readInstallSecret } from "./install-secret.ts";
 import type { Logger } from "./logger.ts";
 import { buildRegisterPolicy, buildRegisterRules } from "./register-policy.ts";
 import { resumeOffset, SteadyClock } from "./steady-clock.ts";
+import { buildIsBalancer, buildTls } from "./transport-settings.ts";
 import { buildIsTrusted } from "./trusted-sources.ts";
 
 const CLOCK_CHECK_MS = 1000;
@@ -34,6 +35,8 @@ const RESOLVE_LIMIT_MS = 3000;
 
 /** A running appliance. */
 export interface Appliance {
+  /** Reads the certificates again. Throws, and goes on with the old ones, when they are no good. */
+  reload(): void;
   /** Drains and releases everything. Resolves to whether all work under way was finished. */
   stop(): Promise<boolean>;
 }
@@ -57,7 +60,11 @@ export async function serve(
     const resolver = buildResolver(settings, { clock: clock.clock, ids, log });
     const toward = await firstTarget(settings.upstream.uri, resolver);
     const listeners = await advertiseWildcards(settings.listeners, toward, log);
-    const transport = new UdpTransport({ listeners }, { log, metrics });
+    const tls = buildTls(settings, metrics);
+    const transport = new SipTransport(
+      { listeners, limits: settings.connections, isBalancer: buildIsBalancer(settings) },
+      { log, metrics, tls },
+    );
     const server = new Server(
       {
         registerPolicy: buildRegisterPolicy(settings),
@@ -80,26 +87,39 @@ export async function serve(
     await server.start();
     opened.push(async () => server.drain());
     watchDrops(metrics, transport);
-    const { bindings } = store.status();
-    const tookMs = Math.round(performance.now() - startedMs);
-    log.info(
-      {
-        version,
-        listeners: transport.listeners.map(({ id, sentBy }) => ({ id, advertised: sentBy })),
-        upstream: settings.upstream.uri,
-        mode: settings.registrar.mode,
-        absorb: settings.registrar.absorb,
-        admin: admin.place,
-        bindings,
-        tookMs,
-      },
-      "ready",
-    );
-    return { stop: async () => closeAll(opened) };
+    logReady(settings, { version, log, transport, place: admin.place, store, startedMs });
+    return { reload: () => transport.reload(), stop: async () => closeAll(opened) };
   } catch (error) {
     await closeAll(opened);
     throw error;
   }
+}
+
+interface Ready {
+  readonly version: string;
+  readonly log: Logger;
+  readonly transport: SipTransport;
+  readonly store: LocationStore;
+  /** Where the admin listener is. */
+  readonly place: string;
+  readonly startedMs: number;
+}
+
+function logReady({ upstream, registrar }: Settings, ready: Ready): void {
+  const { version, log, transport, store, place, startedMs } = ready;
+  log.info(
+    {
+      version,
+      listeners: transport.listeners.map(({ id, sentBy }) => ({ id, advertised: sentBy })),
+      upstream: upstream.uri,
+      mode: registrar.mode,
+      absorb: registrar.absorb,
+      admin: place,
+      bindings: store.status().bindings,
+      tookMs: Math.round(performance.now() - startedMs),
+    },
+    "ready",
+  );
 }
 
 interface Outside {
@@ -183,7 +203,7 @@ function buildResolver(
   return new SipResolver(
     {
       families: [...families],
-      protocols: ["udp"],
+      protocols: [...new Set(listeners.map(({ protocol }) => protocol))],
       nowMs: () => clock.nowMs(),
       fraction: () => ids.fraction(),
       ttlMs: dns.cacheTtlSec * 1000,
@@ -260,13 +280,15 @@ function readinessOf(server: Server, store: LocationStore): Readiness {
   };
 }
 
-function watchDrops(metrics: PrometheusMetrics, transport: UdpTransport): void {
+function watchDrops(metrics: PrometheusMetrics, transport: SipTransport): void {
   const help = "Datagrams the kernel dropped because the receive buffer was full.";
   metrics.registerCounterReader("udp_drops_total", help, ["listener"], () =>
-    [...readUdpDrops(transport.listeners)].map(([listener, value]) => ({
-      labels: { listener },
-      value,
-    })),
+    [...readUdpDrops(transport.listeners.filter(({ protocol }) => protocol === "udp"))].map(
+      ([listener, value]) => ({
+        labels: { listener },
+        value,
+      }),
+    ),
   );
 }
 

@@ -1,6 +1,16 @@
 import { isIP, isIPv4, isIPv6 } from "node:net";
 import { Refusal } from "./leaf.ts";
 
+/** The transports a listener can have, and the port it has when none is given (RFC 3261 section 19.1.2, RFC 7118). */
+const DEFAULT_PORTS = { udp: 5060, tcp: 5060, tls: 5061, ws: 80, wss: 443 } as const;
+
+type ListenProtocol = keyof typeof DEFAULT_PORTS;
+
+/** Where to listen: "udp:0.0.0.0:5060". */
+export interface ListenAddress extends SocketAddress {
+  readonly protocol: ListenProtocol;
+}
+
 /** An IP literal without brackets, and a port; port 0 lets the system choose. */
 export interface SocketAddress {
   readonly address: string;
@@ -17,11 +27,11 @@ export interface HostPort {
 const HOST_NAME =
   /^(?=.{1,253}$)([a-z0-9_]([a-z0-9_-]*[a-z0-9])?\.)*[a-z]([a-z0-9-]*[a-z0-9])?\.?$/iu;
 
-const LISTEN_RULE = "must be udp:ADDRESS:PORT such as udp:0.0.0.0:5060 or udp:[::]:5060";
+const LISTEN_RULE =
+  "must be TRANSPORT:ADDRESS:PORT such as udp:0.0.0.0:5060 or tls:[::]:5061, with udp, tcp, tls, ws or wss";
 const ADMIN_RULE = "must be ADDRESS:PORT such as 127.0.0.1:8080, or off";
 const LOOPBACK_RULE =
   "must be a loopback address such as 127.0.0.1 or [::1], since this version has no access tokens for others";
-const NOT_BUILT = "that transport is not available in this version, use udp";
 
 /** `host`, `host:port`, `[v6]`, `[v6]:port`; undefined when it is none of them. */
 export function parseHostPort(text: string): HostPort | undefined {
@@ -33,19 +43,24 @@ export function parseHostPort(text: string): HostPort | undefined {
   return isHost ? { host, port } : undefined;
 }
 
-/** A listener's bind address: "udp:0.0.0.0:5060", "udp:[::1]:5060". Without a port it is 5060. */
-export function parseListenAddress(text: string): SocketAddress | Refusal {
-  const [, scheme = "", rest = text] = /^([a-z]+):(.*)$/iu.exec(text) ?? [];
-  if (/^(tcp|tls|ws|wss)$/iu.test(scheme)) return new Refusal(LISTEN_RULE, NOT_BUILT);
-  const found = parseSocketAddress(rest, 5060);
-  if (scheme.toLowerCase() === "udp" && found !== undefined) return found;
+/** A listener's transport and bind address: "udp:0.0.0.0:5060", "tls:[::1]:5061". The port may be left out. */
+export function parseListenAddress(text: string): ListenAddress | Refusal {
+  const [, written = "", rest = text] = /^([a-z]+):(.*)$/iu.exec(text) ?? [];
+  const scheme = written.toLowerCase();
+  const protocol = isProtocol(scheme) ? scheme : undefined;
+  const found = parseSocketAddress(rest, DEFAULT_PORTS[protocol ?? "udp"]);
+  if (protocol !== undefined && found !== undefined) return { protocol, ...found };
   const meant = scheme === "" && found !== undefined ? `did you mean "udp:${text}"?` : undefined;
   return new Refusal(LISTEN_RULE, meant);
 }
 
-/** How a listener is named in rules and in the log: "udp:192.0.2.1:5060", "udp:[::1]:5060". */
-export function listenerId({ address, port }: SocketAddress): string {
-  return `udp:${address.includes(":") ? `[${address}]` : address}:${port}`;
+function isProtocol(scheme: string): scheme is ListenProtocol {
+  return Object.hasOwn(DEFAULT_PORTS, scheme);
+}
+
+/** How a listener is named in rules and in the log: "udp:192.0.2.1:5060", "tls:[::1]:5061". */
+export function listenerId({ protocol, address, port }: ListenAddress): string {
+  return `${protocol}:${address.includes(":") ? `[${address}]` : address}:${port}`;
 }
 
 /** The admin listener's address, or undefined for none. Only loopback addresses are accepted. */
@@ -70,6 +85,13 @@ export function parsePeer(text: string): string | Refusal {
   const family = isIP(network);
   const isNetwork = family !== 0 && Number(bits) <= (family === 4 ? 32 : 128);
   return isNetwork || isAddress(text) ? text : new Refusal(rule);
+}
+
+/** Addresses of peers, whatever their ports: `ip` or `network/bits`, given back as it was written. */
+export function parsePeerNetwork(text: string): string | Refusal {
+  const rule = "must be an IP address or NETWORK/BITS such as 10.0.0.0/8";
+  if (isIP(text) !== 0) return text;
+  return text.includes("/") && !(parsePeer(text) instanceof Refusal) ? text : new Refusal(rule);
 }
 
 /** A DNS server: `ip`, `ip:port` or `[v6]:port`, given back as it was written. */

@@ -65,11 +65,11 @@ function parseName(text: string): string | Refusal {
 
 /** What a REGISTER must be like. */
 export const ruleMatch = z.strictObject({
-  transport: anyOf(
-    choice({ values: ["udp"], unavailable: ["tcp", "tls", "ws", "wss"] }, "Transport it came by."),
-  ),
+  transport: anyOf(choice({ values: ["udp", "tcp", "tls", "ws", "wss"] }, "Transport it came by.")),
   listener: anyOf(
-    leaf(parseListenerId, { description: "Listener it came to, as in listen: udp:ADDRESS:PORT." }),
+    leaf(parseListenerId, {
+      description: "Listener it came to, as in listen: TRANSPORT:ADDRESS:PORT.",
+    }),
   ),
   source: anyOf(
     leaf(parseSource, { description: "Network it came from: ADDRESS or NETWORK/BITS." }),

@@ -1,19 +1,17 @@
 import { z } from "zod";
 import {
   type HostPort,
+  type ListenAddress,
   listenerId,
   parseAdminAddress,
-  parseAdvertised,
   parseDnsServer,
-  parseListenAddress,
-  parsePeer,
-  type SocketAddress,
 } from "./address.ts";
-import { milliseconds, seconds } from "./duration.ts";
+import { seconds } from "./duration.ts";
 import { choice, leaf, listOf, onOrOff, Refusal, text, wholeNumber } from "./leaf.ts";
 import { absorb, auth as authSection, decisions, lookup, resync } from "./settings-access.ts";
 import { policySettings } from "./settings-policy.ts";
 import { checkRuleList, inRule, MAX_RULES, ruleMatch, ruleName } from "./settings-rules.ts";
+import { checkTransports, connections, listener, tls, upstream } from "./settings-transport.ts";
 import {
   hasParam,
   parseAtEscape,
@@ -22,7 +20,6 @@ import {
   parseDefaultQ,
   parseExtraContactParams,
   parseRealmPrefix,
-  parseUpstreamUri,
 } from "./sip-syntax.ts";
 
 /** RFC 3261 section 25.1 delta-seconds is 32 bits; the sign bit stays free for arithmetic. */
@@ -35,34 +32,6 @@ const MIN_SECRET_LENGTH = 16;
 
 /** Each listener costs a socket with a receive buffer of several MiB. */
 const MAX_LISTENERS = 64;
-
-const upstream = z
-  .strictObject({
-    uri: leaf(parseUpstreamUri, { description: "SIP URI of the main registrar." }),
-    trusted: listOf(
-      leaf(parsePeer, {
-        description:
-          "More addresses the main registrar sends from: ADDRESS, ADDRESS:PORT, NETWORK/BITS.",
-      }),
-    ).prefault([]),
-    timeout: milliseconds(
-      100,
-      31_000,
-      "How long the main registrar may take to answer. A phone itself gives up after 32 seconds.",
-    ).prefault("10"),
-  })
-  .meta({ shorthand: "uri", description: "The main registrar." });
-
-const listener = z
-  .strictObject({
-    address: leaf(parseListenAddress, {
-      description: "Where to listen: udp:ADDRESS:PORT, IPv6 in brackets.",
-    }),
-    advertised: leaf(parseAdvertised, {
-      description: "HOST or HOST:PORT that others reach this listener by, when behind NAT.",
-    }).optional(),
-  })
-  .meta({ shorthand: "address", description: "A socket for SIP." });
 
 const admin = z
   .strictObject({
@@ -228,9 +197,9 @@ export const documentSchema = z.strictObject({
     .min(1, "must name at least one listener")
     .max(MAX_LISTENERS, `must have at most ${MAX_LISTENERS} items`)
     .superRefine((listeners, context) => {
-      const places = listeners.map(({ address }) => `${address.address} ${address.port}`);
+      const places = listeners.map(({ address }) => listenerId(address));
       for (const [at, place] of places.entries()) {
-        if (places.indexOf(place) === at || place.endsWith(" 0")) continue;
+        if (places.indexOf(place) === at || place.endsWith(":0")) continue;
         context.addIssue({
           code: "custom",
           message: "must not be listed twice",
@@ -288,6 +257,8 @@ export const documentSchema = z.strictObject({
     { description: "Key of the contact identifiers. Without one, midreg makes and keeps its own." },
   ).optional(),
   secret_file: text("File that holds the secret.").optional(),
+  tls: tls.prefault({}),
+  connections: connections.prefault({}),
   dns: z
     .strictObject({
       servers: listOf(
@@ -317,42 +288,61 @@ function checkRules(given: Document, context: z.RefinementCtx): void {
 }
 
 /** From what operators write to what the appliance uses. */
-export const settingsSchema = documentSchema.superRefine(checkRules).transform((given) => ({
-  upstream: {
-    uri: given.upstream.uri,
-    trusted: given.upstream.trusted,
-    timeoutMs: given.upstream.timeout,
-  },
-  listeners: given.listen.map(toListener),
-  admin: given.admin.listen,
-  dataDir: given.data,
-  logLevel: given.log.level,
-  lookup: {
-    isBestOnly: given.lookup.no_branches,
-    filtersMethods: given.lookup.method_filtering,
-    serveExpiredMs: given.lookup.use_expired_contacts * 1000,
-  },
-  auth: {
-    realm: given.auth.realm,
-    algorithms: [...new Set(given.auth.algorithms)],
-    hasQop: given.auth.qop === "auth",
-    nonceLifetimeSec: given.auth.nonce_lifetime,
-    credentialsFile: given.auth.credentials_file,
-  },
-  registrar: toRegistrar(given, {}),
-  rules: given.rules.map(({ name, match, set }) => ({
-    name,
-    match: toMatch(match),
-    registrar: toRegistrar(given, set),
-  })),
-  operation: {
-    decisions: { perAor: given.decisions.per_aor, maxEntries: given.decisions.max },
-    resyncRate: given.resync.rate,
-  },
-  storage: given.storage,
-  secret: given.secret,
-  dns: { servers: given.dns.servers, cacheTtlSec: given.dns.cache_ttl },
-}));
+export const settingsSchema = documentSchema
+  .superRefine(checkRules)
+  .superRefine(checkTransports)
+  .transform((given) => ({
+    upstream: {
+      uri: given.upstream.uri,
+      trusted: given.upstream.trusted,
+      timeoutMs: given.upstream.timeout,
+    },
+    listeners: given.listen.map(toListener),
+    admin: given.admin.listen,
+    dataDir: given.data,
+    logLevel: given.log.level,
+    lookup: {
+      isBestOnly: given.lookup.no_branches,
+      filtersMethods: given.lookup.method_filtering,
+      serveExpiredMs: given.lookup.use_expired_contacts * 1000,
+    },
+    auth: {
+      realm: given.auth.realm,
+      algorithms: [...new Set(given.auth.algorithms)],
+      hasQop: given.auth.qop === "auth",
+      nonceLifetimeSec: given.auth.nonce_lifetime,
+      credentialsFile: given.auth.credentials_file,
+    },
+    registrar: toRegistrar(given, {}),
+    rules: given.rules.map(({ name, match, set }) => ({
+      name,
+      match: toMatch(match),
+      registrar: toRegistrar(given, set),
+    })),
+    operation: {
+      decisions: { perAor: given.decisions.per_aor, maxEntries: given.decisions.max },
+      resyncRate: given.resync.rate,
+    },
+    storage: given.storage,
+    secret: given.secret,
+    dns: { servers: given.dns.servers, cacheTtlSec: given.dns.cache_ttl },
+    tls: {
+      certificates: given.tls.certificates.map(({ cert, key }) => ({
+        certFile: cert,
+        keyFile: key,
+      })),
+      caFile: given.tls.ca,
+      clientCertificate: given.tls.client_certificate,
+      minVersion: given.tls.min_version,
+      verifiesServers: given.tls.verify_servers,
+    },
+    connections: {
+      max: given.connections.max,
+      maxPerSource: given.connections.max_per_source,
+      idleMs: given.connections.idle_timeout * 1000,
+      proxyProtocol: given.connections.proxy_protocol,
+    },
+  }));
 
 /**
  * Everything an operator can set, checked and complete, deeply frozen. Times carry their unit in the
@@ -368,11 +358,11 @@ type Frozen<T> = T extends readonly (infer Item)[]
     ? { readonly [Key in keyof T]: Frozen<T[Key]> }
     : T;
 
-function toListener(given: { address: SocketAddress; advertised?: HostPort | undefined }) {
+function toListener(given: { address: ListenAddress; advertised?: HostPort | undefined }) {
   const { address, advertised } = given;
   const { host, port = address.port } = advertised ?? { host: "" };
   return {
-    protocol: "udp" as const,
+    protocol: address.protocol,
     address: address.address,
     port: address.port,
     advertised: advertised === undefined ? undefined : { host, port },

@@ -25,7 +25,6 @@ export function parseUpstreamUri(text: string): string | Refusal {
     const isHost = parseHostPort(text) !== undefined;
     return new Refusal(URI_RULE, isHost ? `did you mean "sip:${text}"?` : undefined);
   }
-  if (scheme.toLowerCase() === "sips") return new Refusal(URI_RULE, "this version has no TLS");
   // RFC 3261 section 10.2: the Request-URI of a REGISTER names a domain, without user and "@".
   if (rest.includes("@")) return new Refusal(URI_RULE, "it has no user part");
   return refuseServerPart(rest) ?? text;
@@ -35,10 +34,8 @@ export function parseUpstreamUri(text: string): string | Refusal {
 function refuseServerPart(rest: string): Refusal | undefined {
   const [, hostPort = "", params = ""] = /^([^;]*)(.*)$/u.exec(rest) ?? [];
   if (parseHostPort(hostPort) === undefined || !PARAMS.test(params)) return new Refusal(URI_RULE);
-  const isOtherTransport = /;transport=(?!udp(;|$))/iu.test(params);
-  return isOtherTransport
-    ? new Refusal(URI_RULE, "this version reaches it by udp only")
-    : undefined;
+  const isOtherTransport = /;transport=(?!(udp|tcp|tls)(;|$))/iu.test(params);
+  return isOtherTransport ? new Refusal(URI_RULE, "it is reached by udp, tcp or tls") : undefined;
 }
 
 /** The name of the URI parameter that carries the contact identifier. */

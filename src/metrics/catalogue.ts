@@ -28,6 +28,18 @@ export const COUNTERS: Readonly<Record<CounterName, Declaration>> = {
     help: "Datagrams and messages that were dropped without an answer.",
     labels: ["transport", "reason"],
   },
+  sip_connections_opened_total: {
+    help: "Connections that midreg has opened to others.",
+    labels: ["transport"],
+  },
+  sip_connections_closed_total: {
+    help: "Connections that have ended, by why.",
+    labels: ["transport", "reason"],
+  },
+  sip_connections_refused_total: {
+    help: "Connections of peers that were not let in: too many of them, or no good handshake.",
+    labels: ["transport"],
+  },
   registers_total: {
     help: "REGISTER requests of phones, by what became of them: absorbed, forwarded, rejected, error.",
     labels: ["result", "reason"],
@@ -73,6 +85,11 @@ export const TIMINGS: Readonly<Record<TimingName, Declaration>> = {
 /** Every gauge. */
 export const GAUGES: Readonly<Record<GaugeName, Declaration>> = {
   sip_transactions: { help: "Live SIP transactions.", labels: ["kind"] },
+  sip_connections: { help: "Open connections.", labels: ["transport"] },
+  tls_certificate_expiry_seconds: {
+    help: "When a certificate ends, in seconds since the epoch.",
+    labels: ["file"],
+  },
   usrloc_aors: { help: "Addresses-of-record with at least one contact.", labels: [] },
   usrloc_contacts: { help: "Contacts of all addresses-of-record.", labels: [] },
   upstream_up: {

@@ -1,4 +1,4 @@
-import type { Listener, Metrics, Receiver, Tally, Target, Transport } from "../ports.ts";
+import type { Listener, Metrics, Protocol, Receiver, Tally, Target, Transport } from "../ports.ts";
 
 /** More methods than SIP has; what devices make up beyond that counts as one. */
 const MAX_METHODS = 100;
@@ -9,8 +9,8 @@ const STATUS_AT = 8;
 export class CountingTransport implements Transport {
   readonly #inner: Transport;
   readonly #metrics: Metrics;
-  /** By status code, or by method. */
-  readonly #tallies = new Map<string, Tally>();
+  /** By transport, then by status code or method. */
+  readonly #tallies = new Map<Protocol, Map<string, Tally>>();
 
   constructor(inner: Transport, metrics: Metrics) {
     this.#inner = inner;
@@ -30,6 +30,10 @@ export class CountingTransport implements Transport {
     this.#inner.send(text, listener, target, failed);
   }
 
+  isOpen(flow: string): boolean {
+    return this.#inner.isOpen(flow);
+  }
+
   async stop(): Promise<void> {
     return this.#inner.stop();
   }
@@ -39,13 +43,15 @@ export class CountingTransport implements Transport {
     const key = isResponse
       ? text.slice(STATUS_AT, STATUS_AT + 3)
       : text.slice(0, text.indexOf(" "));
-    const known = this.#tallies.get(key);
+    const tallies = this.#tallies.get(protocol) ?? new Map<string, Tally>();
+    const known = tallies.get(key);
     if (known !== undefined) return known;
     const labels = { transport: protocol, direction: "out" };
     const tally = isResponse
       ? this.#metrics.counter("sip_responses_total", { ...labels, code: key })
       : this.#metrics.counter("sip_requests_total", { ...labels, method: key });
-    if (this.#tallies.size < MAX_METHODS) this.#tallies.set(key, tally);
+    if (tallies.size < MAX_METHODS) tallies.set(key, tally);
+    this.#tallies.set(protocol, tallies);
     return tally;
   }
 }

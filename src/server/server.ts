@@ -112,6 +112,10 @@ export class Server implements Receiver {
     }
   }
 
+  isInUse(flow: string): boolean {
+    return this.#modules.store.hasSource(flow);
+  }
+
   #receive(text: string, arrival: Arrival): void {
     const message = parseMessage(text, arrival.address, arrival.port);
     switch (message.kind) {

@@ -67,3 +67,34 @@ export const MAX_TARGETS = 32;
 /** How long a failed target goes last, and how many are remembered. */
 export const FAILED_FOR_MS = 30_000;
 export const MAX_FAILED_TARGETS = 1000;
+
+/**
+ * Connections in all and from one address. A connection with its buffers takes about 20 kB, one of TLS 60 kB; behind one
+ * address there may be a whole office, or a carrier's NAT.
+ */
+export const MAX_CONNECTIONS = 20_000;
+export const MAX_CONNECTIONS_PER_SOURCE = 2000;
+
+/** How long a connection may take from its opening until its first message or keep-alive, TLS and WebSocket included. */
+export const FIRST_MESSAGE_MS = 15_000;
+
+/** How long one message may take once it has begun: a phone that takes longer holds memory, and its call is lost anyway. */
+export const WHOLE_MESSAGE_MS = 10_000;
+
+/**
+ * How long a connection may be silent that no registered device lives on. Phones send keep-alives every 2 minutes or
+ * more often (RFC 5626 section 4.4.1).
+ */
+export const IDLE_MS = 600_000;
+
+/** Opening a connection, TLS included: long enough for a lost SYN, and a third of what a transaction lives. */
+export const CONNECT_MS = 5000;
+
+/** Bytes that may wait for a peer who does not read; a peer that far behind is closed. */
+export const MAX_CONNECTION_BACKLOG_BYTES = 1024 * 1024;
+
+/** How often silent and slow connections are looked for. */
+export const CONNECTION_SWEEP_MS = 1000;
+
+/** Longest header of the PROXY protocol, version 2: 16 bytes and what it says follows; real ones have under 300. */
+export const MAX_PROXY_HEADER_BYTES = 1024;

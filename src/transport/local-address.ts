@@ -4,7 +4,7 @@ import { isIPv6 } from "node:net";
 import { networkInterfaces } from "node:os";
 import type { Log, Target } from "../ports.ts";
 import { bracketHost, isWildcard } from "./ip-literal.ts";
-import type { UdpListenerOptions } from "./open-udp-socket.ts";
+import type { ListenOptions } from "./listen-options.ts";
 import { systemCode, TransportError } from "./transport-error.ts";
 
 /** Documentation addresses (RFC 5737, RFC 3849): only the default route leads there. */
@@ -39,11 +39,11 @@ export async function localAddressToward(
  * there is no other; the main registrar reaches the other as well. Logs what was chosen and from what.
  * Rejects with `NO_ROUTE`.
  */
-export async function advertiseWildcards(
-  listeners: readonly UdpListenerOptions[],
+export async function advertiseWildcards<Options extends ListenOptions = ListenOptions>(
+  listeners: readonly Options[],
   toward: Target | undefined,
   log: Log,
-): Promise<readonly UdpListenerOptions[]> {
+): Promise<readonly Options[]> {
   return Promise.all(
     listeners.map(async (listener) => {
       if (listener.advertised !== undefined || !isWildcard(listener.address)) return listener;

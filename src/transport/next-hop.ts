@@ -15,15 +15,20 @@ export interface SipService {
 
 /** In the order they are tried when a domain does not say what it prefers. A new protocol is a row. */
 const SERVICES: readonly SipService[] = [
-  {
-    scheme: "sip",
-    transport: "udp",
-    protocol: "udp",
-    naptr: "SIP+D2U",
-    srv: "_sip._udp",
-    defaultPort: 5060,
-  },
+  service("sip", "udp", { naptr: "SIP+D2U", srv: "_sip._udp", defaultPort: 5060 }),
+  service("sip", "tcp", { naptr: "SIP+D2T", srv: "_sip._tcp", defaultPort: 5060 }),
+  // RFC 3261 section 26.2.2 has no use for it, and everybody writes it.
+  service("sip", "tls", { naptr: "SIPS+D2T", srv: "_sips._tcp", defaultPort: 5061 }),
+  service("sips", "tls", { naptr: "SIPS+D2T", srv: "_sips._tcp", defaultPort: 5061 }),
 ];
+
+function service(
+  scheme: SipService["scheme"],
+  protocol: Protocol,
+  names: Pick<SipService, "naptr" | "srv" | "defaultPort">,
+): SipService {
+  return { scheme, transport: protocol, protocol, ...names };
+}
 
 /** What a URI says about where to send: the TARGET of RFC 3263 section 4. */
 export interface NextHop {
@@ -49,12 +54,12 @@ export function parseNextHop(text: string, protocols: readonly Protocol[]): Next
   const uri = parseUri(text);
   if (uri === undefined) return undefined;
   const transport = uriParam(uri, "transport")?.toLowerCase();
-  const [first, ...others] = SERVICES.filter(
-    (service) =>
-      service.scheme === uri.scheme &&
-      protocols.includes(service.protocol) &&
-      (transport === undefined || transport === service.transport),
-  );
+  const [first, ...others] = SERVICES.filter((one) => {
+    if (one.scheme !== uri.scheme || !protocols.includes(one.protocol)) return false;
+    // In a sips URI the transport names what TLS runs on (RFC 3261 section 26.2.2).
+    if (uri.scheme === "sips") return transport === undefined || /^(tcp|tls)$/u.test(transport);
+    return transport === undefined ? one.protocol !== "tls" : transport === one.transport;
+  });
   const place = parsePlace(uriParam(uri, "maddr") ?? uri.host);
   if (first === undefined || place === undefined) return undefined;
   const isTransportGiven = transport !== undefined;

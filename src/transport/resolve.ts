@@ -99,7 +99,7 @@ export class SipResolver implements Resolver {
     else if (hop.family !== 0) done(this.#literal(hop));
     else {
       this.#findServers(hop, (servers) => {
-        this.#findTargets(servers.slice(0, MAX_SERVERS), done);
+        this.#findTargets(servers.slice(0, MAX_SERVERS), hop.host, done);
       });
     }
   }
@@ -177,7 +177,7 @@ export class SipResolver implements Resolver {
     );
   }
 
-  #findTargets(servers: readonly Server[], done: Done): void {
+  #findTargets(servers: readonly Server[], domain: string, done: Done): void {
     gather<Server, readonly string[]>(
       servers,
       ({ name }, answer) => {
@@ -185,7 +185,13 @@ export class SipResolver implements Resolver {
       },
       (answers) => {
         const targets = servers.flatMap(({ port, protocol }, index) =>
-          (answers[index] ?? []).map((address) => ({ protocol, address, port })),
+          (answers[index] ?? []).map((address) => ({
+            protocol,
+            address,
+            port,
+            // RFC 5922 section 7.2: the name in the URI counts, not those that the DNS led to.
+            ...(protocol === "tls" ? { domain } : {}),
+          })),
         );
         done(this.#failed.putLast(targets).slice(0, MAX_TARGETS));
       },

@@ -13,6 +13,8 @@ export type TransportErrorCode =
   | "LISTEN_NOT_ADVERTISED"
   /** Anything else the system said. */
   | "LISTEN_FAILED"
+  /** A certificate, its key or an authority cannot be read or used. */
+  | "TLS_BAD_CERTIFICATE"
   /** The routing table has no way to an address. */
   | "NO_ROUTE";
 

@@ -7,7 +7,7 @@ import {
   MAX_SEND_BACKLOG_BYTES,
   SENDS_UNCHECKED,
 } from "./limits.ts";
-import type { UdpListenerOptions } from "./open-udp-socket.ts";
+import type { ListenOptions } from "./listen-options.ts";
 import { openUdpSocket } from "./open-udp-socket.ts";
 import { answerBinding, isStun } from "./stun.ts";
 import { systemCode } from "./transport-error.ts";
@@ -29,7 +29,7 @@ export class UdpListener implements Listener {
   id: string;
   port: number;
   sentBy: string;
-  readonly #options: UdpListenerOptions;
+  readonly #options: ListenOptions;
   readonly #modules: UdpModules;
   readonly #keepAlives: Tally;
   readonly #badStun: Tally;
@@ -40,7 +40,7 @@ export class UdpListener implements Listener {
   /** Sends whose end has not been reported. */
   #unfinished = 0;
 
-  constructor(options: UdpListenerOptions, modules: UdpModules) {
+  constructor(options: ListenOptions, modules: UdpModules) {
     this.#options = options;
     this.#modules = modules;
     this.family = options.address.includes(":") ? 6 : 4;

@@ -1,11 +1,11 @@
 import type { Listener, Receiver, Target, Transport } from "../ports.ts";
 import { RECEIVE_BUFFER_BYTES } from "./limits.ts";
-import type { UdpListenerOptions } from "./open-udp-socket.ts";
+import type { ListenOptions } from "./listen-options.ts";
 import type { UdpModules } from "./udp-listener.ts";
 import { UdpListener } from "./udp-listener.ts";
 
 export interface UdpTransportOptions {
-  readonly listeners: readonly UdpListenerOptions[];
+  readonly listeners: readonly ListenOptions[];
   /** Receive buffer to ask for per listener. */
   readonly receiveBufferBytes?: number | undefined;
 }
@@ -44,6 +44,11 @@ export class UdpTransport implements Transport {
   send(text: string, listener: Listener, target: Target, failed?: (code: string) => void): void {
     if (listener instanceof UdpListener) listener.send(text, target, failed);
     else this.listeners[0]?.refuse("EINVAL", failed);
+  }
+
+  /** A flow over UDP is open as long as its listener is. */
+  isOpen(flow: string): boolean {
+    return this.listeners.some(({ id }) => flow.startsWith(`${id}<`));
   }
 
   /** Closes all listeners. What is sent afterwards is dropped. */

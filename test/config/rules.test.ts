@@ -136,10 +136,8 @@ test.each<[yaml: string, problems: readonly string[]]>([
     ['4:21: rules[0].match.listener[0]: must be one of udp:0.0.0.0:5060, not "udp:10.0.0.1:5070"'],
   ],
   [
-    "match: {transport: tls}",
-    [
-      '4:22: rules[0].match.transport[0]: must be udp, not "tls"; tls is not available in this version',
-    ],
+    "match: {transport: sctp}",
+    ['4:22: rules[0].match.transport[0]: must be one of udp, tcp, tls, ws, wss, not "sctp"'],
   ],
   ["match: {push: maybe}", ['4:17: rules[0].match.push: must be true or false, not "maybe"']],
   [

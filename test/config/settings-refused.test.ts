@@ -2,7 +2,8 @@ import { expect, test } from "vitest";
 import { problemsOf, withSetting } from "./load.ts";
 
 const URI_RULE = "must be a SIP URI such as sip:10.0.0.2:5060 or sip:registrar.example.com";
-const LISTEN_RULE = "must be udp:ADDRESS:PORT such as udp:0.0.0.0:5060 or udp:[::]:5060";
+const LISTEN_RULE =
+  "must be TRANSPORT:ADDRESS:PORT such as udp:0.0.0.0:5060 or tls:[::]:5061, with udp, tcp, tls, ws or wss";
 const LOOPBACK_RULE =
   "must be a loopback address such as 127.0.0.1 or [::1], since this version has no access tokens for others";
 const seconds = (min: number, max: number): string =>
@@ -20,11 +21,20 @@ test.each<[setting: string, yaml: string, message: string]>([
   ["upstream", "sip:h:70000", `upstream: ${URI_RULE}, not "sip:h:70000"`],
   ["upstream", "sip:h:0", `upstream: ${URI_RULE}, not "sip:h:0"`],
   ["upstream", "sip:1.2.3.999", `upstream: ${URI_RULE}, not "sip:1.2.3.999"`],
-  ["upstream", "sips:h", `upstream: ${URI_RULE}, not "sips:h"; this version has no TLS`],
+  [
+    "upstream",
+    "sips:h",
+    'upstream: needs a listener of its transport: add tls:ADDRESS:PORT to listen, not "sips:h"',
+  ],
   [
     "upstream",
     "sip:h;transport=tcp",
-    `upstream: ${URI_RULE}, not "sip:h;transport=tcp"; this version reaches it by udp only`,
+    'upstream: needs a listener of its transport: add tcp:ADDRESS:PORT to listen, not "sip:h;transport=tcp"',
+  ],
+  [
+    "upstream",
+    "sip:h;transport=ws",
+    `upstream: ${URI_RULE}, not "sip:h;transport=ws"; it is reached by udp, tcp or tls`,
   ],
   ["upstream", "sip:h?subject=x", `upstream: ${URI_RULE}, not "sip:h?subject=x"`],
   [
@@ -47,9 +57,10 @@ test.each<[setting: string, yaml: string, message: string]>([
   ],
   [
     "listen",
-    "[tls:0.0.0.0:5061]",
-    `listen[0]: ${LISTEN_RULE}, not "tls:0.0.0.0:5061"; that transport is not available in this version, use udp`,
+    "[udp:0.0.0.0, tls:0.0.0.0:5061]",
+    "listen[1]: needs a certificate: set tls.certificates, a list of cert and key",
   ],
+  ["listen", "[sctp:0.0.0.0:5060]", `listen[0]: ${LISTEN_RULE}, not "sctp:0.0.0.0:5060"`],
   ["listen", "[udp:example.com:5060]", `listen[0]: ${LISTEN_RULE}, not "udp:example.com:5060"`],
   ["listen", "[udp:0.0.0.0:65536]", `listen[0]: ${LISTEN_RULE}, not "udp:0.0.0.0:65536"`],
   ["listen", "[~]", `listen[0]: ${LISTEN_RULE}, not ""`],

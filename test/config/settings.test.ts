@@ -64,6 +64,14 @@ describe("with nothing but an upstream, every setting has its default", () => {
       storage: { mode: "sqlite", durability: "commit" },
       secret: undefined,
       dns: { servers: [], cacheTtlSec: 60 },
+      tls: {
+        certificates: [],
+        caFile: undefined,
+        clientCertificate: "none",
+        minVersion: "TLSv1.2",
+        verifiesServers: true,
+      },
+      connections: { max: 20_000, maxPerSource: 2000, idleMs: 600_000, proxyProtocol: [] },
     } satisfies Settings);
   });
 

@@ -85,6 +85,10 @@ export class MemoryTransport implements Transport {
     this.#network.send(text, listener.sentBy, place);
   }
 
+  isOpen(flow: string): boolean {
+    return this.listeners.some(({ id }) => flow.startsWith(`${id}<`));
+  }
+
   async stop(): Promise<void> {
     for (const { sentBy } of this.listeners) this.#network.leave(sentBy);
     return Promise.resolve();

@@ -1,6 +1,7 @@
 import { networkInterfaces } from "node:os";
 import { describe, expect, test } from "vitest";
 import type { Target } from "../../src/ports.ts";
+import type { ListenOptions } from "../../src/transport/listen-options.ts";
 import { advertiseWildcards, localAddressToward } from "../../src/transport/local-address.ts";
 import { RecordingModules } from "./recording-modules.ts";
 import { HAS_IPV6 } from "./udp-peer.ts";
@@ -36,7 +37,7 @@ describe("the local address", () => {
 });
 
 describe("wildcard listeners", () => {
-  const wildcard = { address: "0.0.0.0", port: 5060 };
+  const wildcard: ListenOptions = { address: "0.0.0.0", port: 5060 };
 
   test("get the address toward the main registrar, and it is logged", async () => {
     const { log, lines } = new RecordingModules();

@@ -1,12 +1,12 @@
 import { EventEmitter } from "node:events";
 import type { Listener, Receiver, Source, Target } from "../../src/ports.ts";
-import type { UdpListenerOptions } from "../../src/transport/open-udp-socket.ts";
+import type { ListenOptions } from "../../src/transport/listen-options.ts";
 import type { UdpListener } from "../../src/transport/udp-listener.ts";
 import { UdpTransport } from "../../src/transport/udp-transport.ts";
 import { RecordingModules } from "./recording-modules.ts";
 import { UdpPeer } from "./udp-peer.ts";
 
-export const LOOPBACK: UdpListenerOptions = { address: "127.0.0.1", port: 0 };
+export const LOOPBACK: ListenOptions = { address: "127.0.0.1", port: 0 };
 export const OPTIONS = "OPTIONS sip:example.test SIP/2.0\r\n\r\n";
 
 interface Received {
@@ -14,16 +14,20 @@ interface Received {
   readonly listener: Listener;
   readonly address: string;
   readonly port: number;
+  readonly connection: string | undefined;
 }
 
 /** Keeps what a transport hands over, and emits "received". */
 export class Inbox extends EventEmitter implements Receiver {
   readonly received: Received[] = [];
 
-  receive(text: string, listener: Listener, { address, port }: Source): void {
-    this.received.push({ text, listener, address, port });
+  receive(text: string, listener: Listener, { address, port, connection }: Source): void {
+    this.received.push({ text, listener, address, port, connection });
     this.emit("received");
   }
+
+  /** Whether a device lives on a flow; a test may say so. */
+  isInUse: (flow: string) => boolean = () => false;
 }
 
 /** Transports and peers of one test, all closed at its end. */
@@ -34,7 +38,7 @@ export class UdpFixture {
 
   /** A started transport and its first listener. */
   async start(
-    ...listeners: UdpListenerOptions[]
+    ...listeners: ListenOptions[]
   ): Promise<{ transport: UdpTransport; listener: UdpListener }> {
     const transport = new UdpTransport({ listeners }, this.modules);
     this.#open.push({ close: async () => transport.stop() });

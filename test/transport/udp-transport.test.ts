@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
-import type { UdpListenerOptions } from "../../src/transport/open-udp-socket.ts";
+import type { ListenOptions } from "../../src/transport/listen-options.ts";
 import { TransportError } from "../../src/transport/transport-error.ts";
 import { UdpTransport } from "../../src/transport/udp-transport.ts";
 import type { RecordingModules } from "./recording-modules.ts";
@@ -23,7 +23,7 @@ afterEach(async () => {
   await fixture.close();
 });
 
-async function startError(listener: UdpListenerOptions): Promise<unknown> {
+async function startError(listener: ListenOptions): Promise<unknown> {
   return fixture.start(listener).then(
     () => undefined,
     (error: unknown) => error,

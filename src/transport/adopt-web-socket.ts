@@ -1,0 +1,58 @@
+import { isUtf8 } from "node:buffer";
+import type { RawData, WebSocket } from "ws";
+import { buildConnection, type ConnectionEnds, type ConnectionModules } from "./adopt-socket.ts";
+import type { Connection, Wire } from "./connection.ts";
+
+const PING = "\r\n\r\n";
+const PONG = "\r\n";
+
+/**
+ * Makes a connection of a WebSocket (RFC 7118): each WebSocket message is one SIP message, text or binary, or a
+ * keep-alive.
+ */
+export function adoptWebSocket(
+  socket: WebSocket,
+  ends: ConnectionEnds,
+  modules: ConnectionModules,
+): Connection {
+  const { table, receiver, keepAlives } = modules;
+  const connection = buildConnection(webSocketWire(socket), ends, table);
+  table.add(connection);
+  socket.on("message", (data) => {
+    connection.heardAtMs = performance.now();
+    connection.isProven = true;
+    const text = textOf(data);
+    if (text === PING || text === PONG) {
+      keepAlives.n += 1;
+      if (text === PING) connection.wire.write(PONG, () => undefined);
+    } else if (text !== "") receiver.receive(text, connection.listener, connection);
+  });
+  socket.on("ping", () => {
+    keepAlives.n += 1;
+    connection.heardAtMs = performance.now();
+    connection.isProven = true;
+  });
+  socket.once("close", () => table.close(connection, "peer"));
+  // Frames that are no WebSocket's, or are too large.
+  socket.on("error", () => table.close(connection, "malformed"));
+  return connection;
+}
+
+function textOf(data: RawData): string {
+  if (Array.isArray(data)) return Buffer.concat(data).toString("latin1");
+  return (data instanceof ArrayBuffer ? Buffer.from(data) : data).toString("latin1");
+}
+
+function webSocketWire(socket: WebSocket): Wire {
+  return {
+    get backlogBytes() {
+      return socket.bufferedAmount;
+    },
+    write: (bytes, done) => {
+      const data = Buffer.from(bytes, "latin1");
+      // RFC 7118 section 4.2: text frames hold UTF-8, and SIP bodies may hold anything.
+      socket.send(data, { binary: !isUtf8(data) }, (error) => done(error ?? undefined));
+    },
+    destroy: () => socket.terminate(),
+  };
+}

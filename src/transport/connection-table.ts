@@ -1,0 +1,165 @@
+import { randomBytes } from "node:crypto";
+import { serializeFlow } from "../location/flow.ts";
+import type { Log, Metrics, Protocol, Receiver, Tally } from "../ports.ts";
+import type { CloseReason, Connection } from "./connection.ts";
+import {
+  CONNECTION_SWEEP_MS,
+  FIRST_MESSAGE_MS,
+  IDLE_MS,
+  MAX_CONNECTIONS,
+  MAX_CONNECTIONS_PER_SOURCE,
+  WHOLE_MESSAGE_MS,
+} from "./limits.ts";
+
+/** How many connections there may be, and how long they may be of no use. */
+export interface ConnectionLimits {
+  readonly max: number;
+  readonly maxPerSource: number;
+  readonly idleMs: number;
+  readonly firstMessageMs: number;
+  readonly wholeMessageMs: number;
+}
+
+export const CONNECTION_LIMITS: ConnectionLimits = {
+  max: MAX_CONNECTIONS,
+  maxPerSource: MAX_CONNECTIONS_PER_SOURCE,
+  idleMs: IDLE_MS,
+  firstMessageMs: FIRST_MESSAGE_MS,
+  wholeMessageMs: WHOLE_MESSAGE_MS,
+};
+
+interface TableModules {
+  readonly log: Log;
+  readonly metrics: Metrics;
+}
+
+const PROTOCOLS: readonly Protocol[] = ["tcp", "tls", "ws", "wss"];
+
+/** Every connection, by name and by where it leads, with the clock that ends the useless ones. */
+export class ConnectionTable {
+  readonly #limits: ConnectionLimits;
+  readonly #modules: TableModules;
+  readonly #byName = new Map<string, Connection>();
+  /** The latest connection to a place, for requests that want any. */
+  readonly #byPlace = new Map<string, Connection>();
+  readonly #perSource = new Map<string, number>();
+  readonly #perProtocol = new Map<Protocol, number>();
+  readonly #closed = new Map<string, Tally>();
+  /** Differs from one process to the next, so that a flow of before a restart names no connection of after it. */
+  readonly #prefix = randomBytes(6).toString("base64url");
+  #count = 0;
+  #timer: NodeJS.Timeout | undefined;
+  #watcher: Receiver | undefined;
+
+  constructor(limits: ConnectionLimits, modules: TableModules) {
+    this.#limits = limits;
+    this.#modules = modules;
+    for (const transport of PROTOCOLS) {
+      modules.metrics.gauge(
+        "sip_connections",
+        { transport },
+        () => this.#perProtocol.get(transport) ?? 0,
+      );
+    }
+  }
+
+  start(watcher: Receiver): void {
+    this.#watcher = watcher;
+    this.#timer = setInterval(() => this.#sweep(performance.now()), CONNECTION_SWEEP_MS);
+    this.#timer.unref();
+  }
+
+  stop(): void {
+    clearInterval(this.#timer);
+    for (const connection of this.#byName.values()) this.close(connection, "stopped");
+  }
+
+  /** A name that no connection has had, of this process or of one before. */
+  takeName(): string {
+    this.#count += 1;
+    return `${this.#prefix}.${this.#count.toString(36)}`;
+  }
+
+  /** Whether one more may be opened by or to that address. */
+  hasRoomFor(address: string): boolean {
+    if (this.#byName.size >= this.#limits.max) return false;
+    return (this.#perSource.get(address) ?? 0) < this.#limits.maxPerSource;
+  }
+
+  get(name: string): Connection | undefined {
+    return this.#byName.get(name);
+  }
+
+  /** A connection that leads to a place, for a name if one is given. */
+  find(protocol: Protocol, address: string, port: number, domain = ""): Connection | undefined {
+    return this.#byPlace.get(placeKey(protocol, address, port, domain));
+  }
+
+  add(connection: Connection): void {
+    const { listener, address, connection: name } = connection;
+    this.#byName.set(name, connection);
+    this.#byPlace.set(keyOf(connection), connection);
+    this.#perSource.set(address, (this.#perSource.get(address) ?? 0) + 1);
+    this.#tick(listener.protocol, 1);
+  }
+
+  /** Ends a connection, once. */
+  close(connection: Connection, reason: CloseReason): void {
+    const { connection: name, listener, address, port, wire } = connection;
+    if (!this.#byName.delete(name)) return;
+    const key = keyOf(connection);
+    if (this.#byPlace.get(key) === connection) this.#byPlace.delete(key);
+    const left = (this.#perSource.get(address) ?? 1) - 1;
+    if (left > 0) this.#perSource.set(address, left);
+    else this.#perSource.delete(address);
+    this.#tick(listener.protocol, -1);
+    this.#tally(listener.protocol, reason).n += 1;
+    wire.destroy();
+    const { log } = this.#modules;
+    if (log.isDebug)
+      log.debug({ listener: listener.id, address, port, reason }, "connection closed");
+  }
+
+  #tick(protocol: Protocol, by: 1 | -1): void {
+    this.#perProtocol.set(protocol, (this.#perProtocol.get(protocol) ?? 0) + by);
+  }
+
+  #tally(transport: Protocol, reason: CloseReason): Tally {
+    const key = `${transport} ${reason}`;
+    const known = this.#closed.get(key);
+    if (known !== undefined) return known;
+    const labels = { transport, reason };
+    const tally = this.#modules.metrics.counter("sip_connections_closed_total", labels);
+    this.#closed.set(key, tally);
+    return tally;
+  }
+
+  #sweep(nowMs: number): void {
+    for (const connection of this.#byName.values()) {
+      const reason = this.#uselessness(connection, nowMs);
+      if (reason !== undefined) this.close(connection, reason);
+    }
+  }
+
+  #uselessness(connection: Connection, nowMs: number): CloseReason | undefined {
+    const { partialSinceMs, openedAtMs, heardAtMs, isProven, listener } = connection;
+    const { wholeMessageMs, firstMessageMs, idleMs } = this.#limits;
+    if (partialSinceMs !== undefined && nowMs - partialSinceMs > wholeMessageMs) {
+      return "slow-sender";
+    }
+    if (!isProven && nowMs - openedAtMs > firstMessageMs) return "silent";
+    if (nowMs - heardAtMs <= idleMs) return undefined;
+    const { address, port, connection: name } = connection;
+    const flow = serializeFlow(listener.id, address, port, name);
+    // A device that is registered on it is called on it, however silent it is.
+    return this.#watcher?.isInUse(flow) === true ? undefined : "idle";
+  }
+}
+
+function keyOf({ listener, address, port, domain }: Connection): string {
+  return placeKey(listener.protocol, address, port, domain ?? "");
+}
+
+function placeKey(protocol: Protocol, address: string, port: number, domain: string): string {
+  return `${protocol} ${address} ${port} ${domain}`;
+}

@@ -1,0 +1,55 @@
+import { connect as connectTcp, type Socket } from "node:net";
+import { connect as connectTls } from "node:tls";
+import type { Target } from "../ports.ts";
+import { adoptSocket, type ConnectionModules } from "./adopt-socket.ts";
+import type { Connection } from "./connection.ts";
+import { isWildcard } from "./ip-literal.ts";
+import { CONNECT_MS } from "./limits.ts";
+import type { StreamListener } from "./stream-listener.ts";
+import type { TlsContexts } from "./tls-contexts.ts";
+
+/**
+ * Opens a connection from a listener's address to a target. It can be written to at once: what is written waits, and
+ * fails with it. Undefined where midreg opens none: to WebSocket clients (RFC 7118 section 5), and by TLS without
+ * settings for it.
+ */
+export function openConnection(
+  listener: StreamListener,
+  target: Target,
+  tls: TlsContexts | undefined,
+  modules: ConnectionModules,
+): Connection | undefined {
+  const { address, port, domain } = target;
+  const socket = openSocket(listener, target, tls);
+  if (socket === undefined) return undefined;
+  const limit = setTimeout(() => {
+    socket.destroy(new Error("no connection in time"));
+  }, CONNECT_MS);
+  const isSecure = listener.protocol === "tls";
+  socket.once(isSecure ? "secureConnect" : "connect", () => clearTimeout(limit));
+  socket.once("close", () => clearTimeout(limit));
+  return adoptSocket(socket, { listener, address, port, domain, isOutgoing: true }, modules);
+}
+
+function openSocket(
+  listener: StreamListener,
+  { address: host, port, domain }: Target,
+  tls: TlsContexts | undefined,
+): Socket | undefined {
+  // The main registrar may know midreg by its address.
+  const from = isWildcard(listener.address) ? {} : { localAddress: listener.address };
+  if (listener.protocol === "tcp") return connectTcp({ host, port, ...from });
+  if (listener.protocol !== "tls" || tls === undefined) return undefined;
+  // RFC 5922 section 7: the certificate has to be for the domain that was asked for, or for the address.
+  const name = domain === undefined ? {} : { servername: domain };
+  const { verifiesServers: rejectUnauthorized, minVersion } = tls.options;
+  return connectTls({
+    host,
+    port,
+    ...from,
+    ...name,
+    ...tls.client,
+    minVersion,
+    rejectUnauthorized,
+  });
+}
