@@ -141,18 +141,29 @@ function routeInDialog(
       uri: nextRoute.uri,
       flow: isToDevice ? flow : undefined,
     };
-    return relay(isToDevice ? "to-device" : "to-upstream", [{ text, nextHop }]);
+    return relay(input, isToDevice ? "to-device" : "to-upstream", [{ text, nextHop }]);
   }
-  if (isToDevice) return relay("to-device", [{ text, nextHop: { kind: "flow", flow } }]);
+  if (isToDevice) return relay(input, "to-device", [{ text, nextHop: { kind: "flow", flow } }]);
   const nextHop: NextHop = { kind: "uri", uri: input.request.uri, flow: undefined };
-  return relay("to-upstream", [{ text, nextHop }]);
+  return relay(input, "to-upstream", [{ text, nextHop }]);
 }
 
 function relay(
+  { request }: ProxyInput,
   direction: "to-device" | "to-upstream",
   branches: readonly RelayBranch[],
 ): ProxyDecision {
-  return { kind: "relay", direction, branches };
+  const breadth = breadthOf(request);
+  return { kind: "relay", direction, branches, later: [], ringMs: 0, breadth, mark: "" };
+}
+
+/** The most branches at once that midreg makes of a request, and what a request without Max-Breadth has. */
+const MAX_BREADTH = 60;
+
+/** RFC 5393 section 5.3.3. */
+function breadthOf(request: SipRequest): number {
+  const given = secondsHeader(request, HEADER.maxBreadth);
+  return given === undefined || Number.isNaN(given) ? MAX_BREADTH : Math.min(given, MAX_BREADTH);
 }
 
 /**
@@ -186,7 +197,7 @@ function relayToGruu(
   { own, next }: RouteSet,
 ): ProxyDecision {
   if (target.kind === "found") {
-    return relay("to-device", [branchTo(input, target.binding, own, next)]);
+    return relay(input, "to-device", [branchTo(input, target.binding, own, next)]);
   }
   return refuse(target.kind === "invalid" ? "unknown-gruu" : "gruu-away");
 }
@@ -215,6 +226,7 @@ function routeNew(input: ProxyInput, uri: Uri, { own, next }: RouteSet): ProxyDe
   if (targets.length > 0 && chosen.length === 0) return refuseMethod(targets);
   if (chosen.length > 0) {
     return relay(
+      input,
       "to-device",
       chosen.map((binding) => branchTo(input, binding, own)),
     );
@@ -251,7 +263,7 @@ function relayToUpstream(input: ProxyInput, uri: Uri, own: number): ProxyDecisio
   const incoming = input.sentByOf(input.source) ?? input.upstreamSentBy;
   recordRoute(rewrite, input, token, { incoming, outgoing: input.upstreamSentBy });
   const nextHop: NextHop = { kind: "upstream" };
-  return relay("to-upstream", [{ text: rewrite.toText(), nextHop }]);
+  return relay(input, "to-upstream", [{ text: rewrite.toText(), nextHop }]);
 }
 
 /**
@@ -322,6 +334,8 @@ function recordRoute(
 function withoutOwnRoutes({ request }: ProxyInput, own: number): MessageRewrite {
   const rewrite = new MessageRewrite(request);
   rewrite.set(HEADER.maxForwards, `Max-Forwards: ${nextMaxForwards(request)}`);
+  // server/leg.ts writes it, with the share of each branch.
+  rewrite.removeAll(HEADER.maxBreadth);
   if (own > 0) rewrite.removeFirstValues(HEADER.route, own);
   return rewrite;
 }

@@ -63,6 +63,8 @@ export type RefusalReason =
 export interface RelayBranch {
   readonly text: string;
   readonly nextHop: NextHop;
+  /** Other flows of the same device, tried one by one when those before are dead (RFC 5626 section 7). */
+  readonly others?: readonly RelayBranch[];
 }
 
 export type ProxyDecision =
@@ -71,6 +73,14 @@ export type ProxyDecision =
       readonly direction: "to-device" | "to-upstream";
       /** Ways to send it at the same time, at least one. */
       readonly branches: readonly RelayBranch[];
+      /** Groups of ways to try one after another when those before have failed. */
+      readonly later: ReadonlyArray<readonly RelayBranch[]>;
+      /** How long a group may ring before the next one is tried; 0 for as long as it likes. */
+      readonly ringMs: number;
+      /** How many branches there may be at once (RFC 5393 section 5.3.3). */
+      readonly breadth: number;
+      /** What the request was routed by, digested: tells loops from spirals (RFC 5393 section 4.2.1). */
+      readonly mark: string;
     }
   | {
       readonly kind: "respond";

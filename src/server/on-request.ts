@@ -48,7 +48,9 @@ export function onAck(ack: SipRequest, arrival: Arrival, context: RequestContext
   const decision = decide(ack, arrival, context);
   // An ACK is never answered.
   const branch = decision.kind === "relay" ? decision.branches[0] : undefined;
-  if (branch !== undefined) relayAck(ack, arrival, branch, context);
+  if (decision.kind !== "relay" || branch === undefined) return;
+  const { breadth, mark } = decision;
+  relayAck(ack, arrival, { ...branch, breadth, mark }, context);
 }
 
 /** Handles a CANCEL (RFC 3261 sections 9.2 and 16.10). */

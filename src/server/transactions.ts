@@ -117,8 +117,8 @@ export class Transactions {
    * and watches over it.
    */
   send(request: OutgoingRequest, user: ClientTransactionUser): ClientTransaction {
-    const branch = this.#modules.ids.branch();
-    const { method, listener, target } = request;
+    const { method, listener, target, mark = "" } = request;
+    const branch = withMark(this.#modules.ids.branch(), mark);
     const key = clientKey({ branch, cseqMethod: method });
     const text = withVia(request.text, listener, branch);
     const transaction = new ClientTransaction(
@@ -158,6 +158,13 @@ export interface OutgoingRequest {
   readonly method: string;
   readonly listener: Listener;
   readonly target: Target;
+  /** Goes into the branch of the Via, to detect loops; undefined for none. */
+  readonly mark?: string;
+}
+
+/** A branch with the part that tells loops from spirals (RFC 5393 section 4.2.1). */
+export function withMark(branch: string, mark: string): string {
+  return mark === "" ? branch : `${branch}.${mark}`;
 }
 
 /** Nobody waits for the answer to a CANCEL: the INVITE's own answer tells how it went. */
