@@ -328,9 +328,11 @@ export const settingsSchema = documentSchema.superRefine(checkRules).transform((
   dataDir: given.data,
   logLevel: given.log.level,
   lookup: {
-    isBestOnly: given.lookup.no_branches,
+    fork: given.lookup.no_branches ? ("best" as const) : given.lookup.fork,
+    ringMs: given.lookup.group_ring_time * 1000,
     filtersMethods: given.lookup.method_filtering,
     serveExpiredMs: given.lookup.use_expired_contacts * 1000,
+    noContactStatus: given.lookup.no_contact_status,
   },
   auth: {
     realm: given.auth.realm,

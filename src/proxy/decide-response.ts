@@ -2,6 +2,7 @@ import { HEADER } from "../sip/header-name.ts";
 import { findLine, headerValues, lineValue, type SipResponse } from "../sip/message.ts";
 import { MessageRewrite } from "../sip/message-rewrite.ts";
 import { firstValueEnd } from "../sip/split-list.ts";
+import { hidePush } from "./hide-push.ts";
 
 /** A response on its way back: its text without midreg's Via, or a reason to keep it here. */
 export type RelayedResponse =
@@ -20,6 +21,7 @@ export function decideResponse(
 ): RelayedResponse {
   if (response.status === 100 || !hasFurtherVia(response)) return { kind: "stop" };
   const rewrite = new MessageRewrite(response).removeFirstValue(HEADER.via);
+  if (direction === "to-device") hidePush(rewrite, response);
   if (isChallenge(response)) addChallenges(rewrite, response, others);
   const instead = direction === "to-device" ? SAID_OF_DEVICES[response.status] : undefined;
   if (instead === undefined) {

@@ -51,7 +51,13 @@ describe("with nothing but an upstream, every setting has its default", () => {
         attr: "",
         absorb: "proven",
       },
-      lookup: { isBestOnly: false, filtersMethods: false, serveExpiredMs: 0 },
+      lookup: {
+        fork: "all",
+        ringMs: 20_000,
+        filtersMethods: false,
+        serveExpiredMs: 0,
+        noContactStatus: 404,
+      },
       auth: {
         realm: undefined,
         algorithms: ["SHA-256", "MD5"],
@@ -141,7 +147,7 @@ describe("values that are accepted", () => {
     ["log.level", "DEBUG", { logLevel: "debug" }],
     ["log.level", "warning", { logLevel: "warn" }],
     ["log.level", "off", { logLevel: "silent" }],
-    ["lookup.no_branches", "yes", { lookup: expect.objectContaining({ isBestOnly: true }) }],
+    ["lookup.no_branches", "yes", { lookup: expect.objectContaining({ fork: "best" }) }],
     [
       "lookup.method_filtering",
       "on",
