@@ -142,13 +142,20 @@ export class Transactions {
     transaction.start();
   }
 
-  /** Gives a response to the transaction it belongs to; false when there is none. */
+  /**
+   * Gives a response to the transaction it belongs to; false when there is none, or when the top Via is not the
+   * one that midreg has put there (RFC 3261 section 18.1.2).
+   */
   receive(response: SipResponse): boolean {
-    const { branch } = response.via;
+    const { branch, sentBy } = response.via;
     const key = clientKey({ branch, cseqMethod: response.cseq.method });
     const transaction = this.#clients.get(key);
-    transaction?.receive(response);
-    return transaction !== undefined;
+    if (transaction === undefined) return false;
+    const own = transaction.request.listener.sentBy.toLowerCase();
+    // Some peers leave the default port out when they copy a Via.
+    if (sentBy !== own && `${sentBy}:5060` !== own) return false;
+    transaction.receive(response);
+    return true;
   }
 }
 

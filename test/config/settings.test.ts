@@ -148,6 +148,14 @@ describe("values that are accepted", () => {
     ["log.level", "warning", { logLevel: "warn" }],
     ["log.level", "off", { logLevel: "silent" }],
     ["lookup.no_branches", "yes", { lookup: expect.objectContaining({ fork: "best" }) }],
+    ["lookup.fork", "by-q", { lookup: expect.objectContaining({ fork: "by-q" }) }],
+    ["lookup.fork", "best", { lookup: expect.objectContaining({ fork: "best" }) }],
+    ["lookup.group_ring_time", "45", { lookup: expect.objectContaining({ ringMs: 45_000 }) }],
+    [
+      "lookup.no_contact_status",
+      "480",
+      { lookup: expect.objectContaining({ noContactStatus: 480 }) },
+    ],
     [
       "lookup.method_filtering",
       "on",
