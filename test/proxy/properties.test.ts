@@ -102,14 +102,15 @@ function faultsOf(request: SipRequest, given: InputParts, decision: FirstBranch)
       Number(headerValues(sent, HEADER.maxForwards).join("; ")) === Number(before) - 1,
     "Record-Route outside of dialogs": recorded <= (request.toTag === "" ? 2 : 0),
     "strangers with a seal only": given.sender !== "stranger" || (isSealed && recorded === 0),
-    "no push token of a device leaves":
-      given.sender !== "device" || !(decision.text ?? "").includes("SECRET"),
-    "breadth as it came or less":
-      decision.kind === "relay" &&
-      decision.breadth === (given.headers?.includes("Max-Breadth: 3") === true ? 3 : 60),
+    "no push token of a device leaves": given.sender !== "device" || !sent.text.includes("SECRET"),
+    "breadth as it came": decision.breadth === breadthOf(given),
     "devices by their flow":
       decision.direction !== "to-device" || decision.nextHop?.kind !== "upstream",
   });
+}
+
+function breadthOf({ headers = [] }: InputParts): number {
+  return headers.includes("Max-Breadth: 3") ? 3 : 60;
 }
 
 function nameOf({ method, callId, cseq, fromTag, toTag }: SipRequest): string {
