@@ -101,8 +101,23 @@ function nextMaxForwards(request: SipRequest): number {
   return value === undefined ? 70 : Number(value) - 1;
 }
 
+/** Flows of one device that are tried after the first: phones have two, and four at most (RFC 5626 section 4.2.1). */
+const MAX_OTHER_FLOWS = 3;
+
+/** The way to a device, and its further flows for when that one is dead. */
+export function branchTo(
+  forwarding: Forwarding,
+  [first, ...others]: readonly [Binding, ...Binding[]],
+  usesPath = true,
+): RelayBranch {
+  const branch = branchOver(forwarding, first, usesPath);
+  if (others.length === 0) return branch;
+  const further = others.slice(0, MAX_OTHER_FLOWS);
+  return { ...branch, others: further.map((flow) => branchOver(forwarding, flow, usesPath)) };
+}
+
 /** The way to a binding: its Path and then the Routes that the request has left, or its flow. */
-export function branchTo(forwarding: Forwarding, binding: Binding, usesPath = true): RelayBranch {
+function branchOver(forwarding: Forwarding, binding: Binding, usesPath: boolean): RelayBranch {
   const { input } = forwarding;
   const hasPath = usesPath && isPath(binding.path);
   const target = requestUriOf(binding.contact);

@@ -82,7 +82,7 @@ function resolveRemoteTarget(
   // A public form that leads nowhere here may be another registrar's, or the device's own making.
   if (gruu?.kind === "invalid" || gruu?.isKnown === true) return gruu;
   const binding = ownTarget(input, route);
-  return binding?.ctid === token.ctid ? { kind: "found", binding } : undefined;
+  return binding?.ctid === token.ctid ? { kind: "found", binding, others: [] } : undefined;
 }
 
 /** The binding that midreg's own contact with a ctid stands for. */
@@ -96,7 +96,8 @@ export function relayToGruu(forwarding: Forwarding, target: GruuTarget): Routed 
   if (target.kind === "found") {
     // The Route that is left is the path of the dialog, which takes the place of Path (RFC 5627 section 6.1).
     const usesPath = forwarding.route.left.length === 0;
-    return relayOne("to-device", branchTo(forwarding, target.binding, usesPath));
+    const flows = [target.binding, ...target.others] as const;
+    return relayOne("to-device", branchTo(forwarding, flows, usesPath));
   }
   return refuse(target.kind === "invalid" ? "unknown-gruu" : "gruu-away");
 }

@@ -7,10 +7,10 @@ import { parseNameAddr } from "../sip/name-addr.ts";
 import { splitList } from "../sip/split-list.ts";
 import { parseUri, type Uri } from "../sip/uri.ts";
 import type { DialogToken } from "./dialog-token.ts";
-import { type Device, forkTargets } from "./fork-targets.ts";
+import { forkTargets } from "./fork-targets.ts";
 import { branchTo, type Forwarding, forward } from "./forward-request.ts";
 import { isOwnUri, type Preprocessed } from "./preprocess.ts";
-import type { ProxyInput, RelayBranch } from "./proxy-input.ts";
+import type { ProxyInput } from "./proxy-input.ts";
 import { recordRoute } from "./record-route.ts";
 import { refuse, refuseUnknown } from "./refuse.ts";
 import { type Routed, relayOne, relayToGruu } from "./route-in-dialog.ts";
@@ -34,15 +34,8 @@ export function routeNew(input: ProxyInput, route: Preprocessed): Routed {
   if (groups.length === 0) {
     return request.toTag === "" ? refuseUnknown(lookup.noContactStatus) : refuse("no-dialog");
   }
-  const branches = groups.map((devices) => devices.map((device) => toDevice(forwarding, device)));
+  const branches = groups.map((devices) => devices.map((device) => branchTo(forwarding, device)));
   return { kind: "relay", direction: "to-device", groups: branches };
-}
-
-/** The way to a device, and its further flows for when that one is dead. */
-function toDevice(forwarding: Forwarding, [first, ...others]: Device): RelayBranch {
-  const branch = branchTo(forwarding, first);
-  if (others.length === 0) return branch;
-  return { ...branch, others: others.map((binding) => branchTo(forwarding, binding)) };
 }
 
 /** The bindings that take a request of this method. */

@@ -73,3 +73,22 @@ describe("lookup.no_contact_status", () => {
     expect(decide({ ...parts, to: "<sip:alice@sip.test>;tag=x" })).toMatchObject({ status: 481 });
   });
 });
+
+test("a request to a GRUU has the other flows of its instance to fall back on", () => {
+  const old = device("old", { params: instance("1"), updatedAtMs: 1 });
+  const fresh = device("new", { params: instance("1"), updatedAtMs: 2 });
+  const uri = "sip:alice@sip.test;gr=urn:x-y:1";
+  const decision = decide({ uri, bindings: [old, fresh, device("other")] });
+  expect(decision.text).toContain("INVITE sip:alice@new SIP/2.0");
+  expect(decision.others?.map(({ text }) => text.split("\r\n")[0])).toEqual([
+    "INVITE sip:alice@old SIP/2.0",
+  ]);
+});
+
+test("a device has four flows tried at most, however many it has registered", () => {
+  const bindings = [1, 2, 3, 4, 5, 6].map((at) =>
+    device(`f${at}`, { params: instance("1"), updatedAtMs: at }),
+  );
+  const decision = decide({ uri: "sip:alice@sip.test;gr=urn:x-y:1", bindings });
+  expect(decision.others).toHaveLength(3);
+});
