@@ -18,9 +18,22 @@ export const absorb = choice(
 ).prefault("proven");
 
 export const lookup = z.strictObject({
-  no_branches: onOrOff(
-    "Whether only the most preferred device of a user rings, not all of them.",
-  ).prefault("false"),
+  fork: choice(
+    { values: ["all", "best", "by-q"] },
+    "Whether all devices of a user ring, the most preferred one, or one group of equal q after another.",
+  ).prefault("all"),
+  group_ring_time: seconds(
+    0,
+    600,
+    "With fork by-q: how long a group rings before the next one is tried; 0 for as long as it likes.",
+  ).prefault("20"),
+  no_branches: onOrOff("OpenSIPS' name for fork: best.").prefault("false"),
+  no_contact_status: choice(
+    { values: ["404", "480"] },
+    "Status of requests to a user without contacts.",
+  )
+    .transform((status) => (status === "404" ? (404 as const) : (480 as const)))
+    .prefault("404"),
   method_filtering: onOrOff(
     "Whether devices whose Allow lacks the method of a request are left out.",
   ).prefault("false"),

@@ -71,6 +71,25 @@ export const tls = z.strictObject({
   ).prefault("true"),
 });
 
+interface TlsSettings {
+  readonly certificates: ReadonlyArray<{ readonly certFile: string; readonly keyFile: string }>;
+  readonly caFile: string | undefined;
+  readonly clientCertificate: "none" | "request" | "require";
+  readonly minVersion: "TLSv1.2" | "TLSv1.3";
+  readonly verifiesServers: boolean;
+}
+
+/** The section as the transport takes it. */
+export function toTls(given: z.output<typeof tls>): TlsSettings {
+  return {
+    certificates: given.certificates.map(({ cert, key }) => ({ certFile: cert, keyFile: key })),
+    caFile: given.ca,
+    clientCertificate: given.client_certificate,
+    minVersion: given.min_version,
+    verifiesServers: given.verify_servers,
+  };
+}
+
 export const connections = z.strictObject({
   max: wholeNumber(10, 1_000_000, "Connections in all.").prefault("20000"),
   max_per_source: wholeNumber(1, 1_000_000, "Connections from one address.").prefault("2000"),

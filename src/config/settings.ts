@@ -11,7 +11,14 @@ import { choice, leaf, listOf, onOrOff, Refusal, text, wholeNumber } from "./lea
 import { absorb, auth as authSection, decisions, lookup, resync } from "./settings-access.ts";
 import { policySettings } from "./settings-policy.ts";
 import { checkRuleList, inRule, MAX_RULES, ruleMatch, ruleName } from "./settings-rules.ts";
-import { checkTransports, connections, listener, tls, upstream } from "./settings-transport.ts";
+import {
+  checkTransports,
+  connections,
+  listener,
+  tls,
+  toTls,
+  upstream,
+} from "./settings-transport.ts";
 import {
   hasParam,
   parseAtEscape,
@@ -287,62 +294,54 @@ function checkRules(given: Document, context: z.RefinementCtx): void {
   }
 }
 
+const checkedSchema = documentSchema.superRefine(checkRules).superRefine(checkTransports);
+
 /** From what operators write to what the appliance uses. */
-export const settingsSchema = documentSchema
-  .superRefine(checkRules)
-  .superRefine(checkTransports)
-  .transform((given) => ({
-    upstream: {
-      uri: given.upstream.uri,
-      trusted: given.upstream.trusted,
-      timeoutMs: given.upstream.timeout,
-    },
-    listeners: given.listen.map(toListener),
-    admin: given.admin.listen,
-    dataDir: given.data,
-    logLevel: given.log.level,
-    lookup: {
-      isBestOnly: given.lookup.no_branches,
-      filtersMethods: given.lookup.method_filtering,
-      serveExpiredMs: given.lookup.use_expired_contacts * 1000,
-    },
-    auth: {
-      realm: given.auth.realm,
-      algorithms: [...new Set(given.auth.algorithms)],
-      hasQop: given.auth.qop === "auth",
-      nonceLifetimeSec: given.auth.nonce_lifetime,
-      credentialsFile: given.auth.credentials_file,
-    },
-    registrar: toRegistrar(given, {}),
-    rules: given.rules.map(({ name, match, set }) => ({
-      name,
-      match: toMatch(match),
-      registrar: toRegistrar(given, set),
-    })),
-    operation: {
-      decisions: { perAor: given.decisions.per_aor, maxEntries: given.decisions.max },
-      resyncRate: given.resync.rate,
-    },
-    storage: given.storage,
-    secret: given.secret,
-    dns: { servers: given.dns.servers, cacheTtlSec: given.dns.cache_ttl },
-    tls: {
-      certificates: given.tls.certificates.map(({ cert, key }) => ({
-        certFile: cert,
-        keyFile: key,
-      })),
-      caFile: given.tls.ca,
-      clientCertificate: given.tls.client_certificate,
-      minVersion: given.tls.min_version,
-      verifiesServers: given.tls.verify_servers,
-    },
-    connections: {
-      max: given.connections.max,
-      maxPerSource: given.connections.max_per_source,
-      idleMs: given.connections.idle_timeout * 1000,
-      proxyProtocol: given.connections.proxy_protocol,
-    },
-  }));
+export const settingsSchema = checkedSchema.transform((given) => ({
+  upstream: {
+    uri: given.upstream.uri,
+    trusted: given.upstream.trusted,
+    timeoutMs: given.upstream.timeout,
+  },
+  listeners: given.listen.map(toListener),
+  admin: given.admin.listen,
+  dataDir: given.data,
+  logLevel: given.log.level,
+  lookup: {
+    fork: given.lookup.no_branches ? ("best" as const) : given.lookup.fork,
+    ringMs: given.lookup.group_ring_time * 1000,
+    filtersMethods: given.lookup.method_filtering,
+    serveExpiredMs: given.lookup.use_expired_contacts * 1000,
+    noContactStatus: given.lookup.no_contact_status,
+  },
+  auth: {
+    realm: given.auth.realm,
+    algorithms: [...new Set(given.auth.algorithms)],
+    hasQop: given.auth.qop === "auth",
+    nonceLifetimeSec: given.auth.nonce_lifetime,
+    credentialsFile: given.auth.credentials_file,
+  },
+  registrar: toRegistrar(given, {}),
+  rules: given.rules.map(({ name, match, set }) => ({
+    name,
+    match: toMatch(match),
+    registrar: toRegistrar(given, set),
+  })),
+  operation: {
+    decisions: { perAor: given.decisions.per_aor, maxEntries: given.decisions.max },
+    resyncRate: given.resync.rate,
+  },
+  storage: given.storage,
+  secret: given.secret,
+  dns: { servers: given.dns.servers, cacheTtlSec: given.dns.cache_ttl },
+  tls: toTls(given.tls),
+  connections: {
+    max: given.connections.max,
+    maxPerSource: given.connections.max_per_source,
+    idleMs: given.connections.idle_timeout * 1000,
+    proxyProtocol: given.connections.proxy_protocol,
+  },
+}));
 
 /**
  * Everything an operator can set, checked and complete, deeply frozen. Times carry their unit in the

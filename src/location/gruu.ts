@@ -81,7 +81,12 @@ export interface GruuLookup {
 
 /** What a GRUU stands for now. */
 export type GruuTarget =
-  | { readonly kind: "found"; readonly binding: Binding }
+  | {
+      readonly kind: "found";
+      readonly binding: Binding;
+      /** Other flows of the same instance, the most recently refreshed first. */
+      readonly others: readonly Binding[];
+    }
   /** A temporary GRUU whose registration is over. */
   | { readonly kind: "invalid" }
   /** A public GRUU without a contact. `isKnown`: its address-of-record has others. */
@@ -103,7 +108,7 @@ function resolveTemporary({ user = "" }: Uri, lookup: GruuLookup): GruuTarget | 
   const text = lookup.keys.unseal(user.slice(TEMPORARY.length));
   const sealed = text === undefined ? undefined : readSealed(text);
   if (sealed === undefined) return undefined;
-  const binding = newest(
+  const found = findNewest(
     validBindings(lookup.record(sealed.aor), lookup.nowMs),
     ({ params, registeredAtMs }) => {
       const instance = instanceOf(params);
@@ -114,7 +119,7 @@ function resolveTemporary({ user = "" }: Uri, lookup: GruuLookup): GruuTarget | 
       );
     },
   );
-  return binding === undefined ? { kind: "invalid" } : { kind: "found", binding };
+  return found ?? { kind: "invalid" };
 }
 
 function resolvePublic(uri: Uri, instance: string, lookup: GruuLookup): GruuTarget | undefined {
@@ -122,11 +127,23 @@ function resolvePublic(uri: Uri, instance: string, lookup: GruuLookup): GruuTarg
   if (typeof aor !== "string") return undefined;
   const record = lookup.record(aor);
   const bindings = validBindings(record, lookup.nowMs);
-  const binding =
-    newest(bindings, ({ params }) => isSameInstance(instanceOf(params) ?? "", instance)) ??
-    newest(bindings, ({ upstreamGruu }) => isUpstreamGruu(upstreamGruu, uri));
-  if (binding !== undefined) return { kind: "found", binding };
-  return { kind: "unavailable", isKnown: record !== undefined };
+  return (
+    findNewest(bindings, ({ params }) => isSameInstance(instanceOf(params) ?? "", instance)) ??
+    findNewest(bindings, ({ upstreamGruu }) => isUpstreamGruu(upstreamGruu, uri)) ?? {
+      kind: "unavailable",
+      isKnown: record !== undefined,
+    }
+  );
+}
+
+/** The bindings that the predicate picks, as the contact of a GRUU. */
+function findNewest(
+  bindings: readonly Binding[],
+  isMeant: (binding: Binding) => boolean,
+): GruuTarget | undefined {
+  const meant = bindings.filter(isMeant);
+  const [binding, ...others] = meant.toSorted((a, b) => b.updatedAtMs - a.updatedAtMs);
+  return binding === undefined ? undefined : { kind: "found", binding, others };
 }
 
 /** A main registrar that makes GRUUs need not put the instance ID into them. */

@@ -14,3 +14,12 @@ export function maskSecrets(text: string): string {
   );
   return masked.replace(PASSWORD, "$1:***@");
 }
+
+/**
+ * Whether a parameter of a contact, named without escapes, says how to wake the device: those of RFC 8599, and what
+ * Linphone had before (app-id, pn-tok, pn-type).
+ */
+export function isPushParam(name: string): boolean {
+  const lower = name.toLowerCase();
+  return lower.startsWith("pn-") || lower === "app-id";
+}

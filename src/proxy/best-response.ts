@@ -2,12 +2,15 @@
 
 /** Ones that tell the caller what to do to have more success. */
 const TELLING = [401, 407, 415, 420, 484];
-/** Ones that say little: the device is away, silent, or was told to stop. They come last, in this order. */
-const VAGUE = [480, 408, 487];
+/**
+ * Ones that say little: the device is away, its flow is dead, it is silent, it was told to stop, or it is
+ * overloaded, which only passes when there is nothing else. They come last, in this order.
+ */
+const VAGUE = [480, 430, 408, 487, 503];
 
 const DECLINED = 600;
 
-/** Lower is better: any 6xx, else the lowest class, and within 4xx what helps before what is vague. */
+/** Lower is better: any 6xx, else the lowest class, and within it what helps before what is vague. */
 function rank(status: number): number {
   if (status >= DECLINED) return 0;
   const base = Math.floor(status / 100) * 10;

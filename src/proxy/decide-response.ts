@@ -2,6 +2,7 @@ import { HEADER } from "../sip/header-name.ts";
 import { findLine, headerValues, lineValue, type SipResponse } from "../sip/message.ts";
 import { MessageRewrite } from "../sip/message-rewrite.ts";
 import { firstValueEnd } from "../sip/split-list.ts";
+import { hidePush } from "./hide-push.ts";
 
 /** A response on its way back: its text without midreg's Via, or a reason to keep it here. */
 export type RelayedResponse =
@@ -10,8 +11,8 @@ export type RelayedResponse =
 
 /**
  * Passes a response back toward the sender of the request (RFC 3261 section 16.7 steps 3 to 9). A 100 is
- * hop by hop and stops here. A device's 503 becomes a 500, since it says nothing about midreg (step 6); the
- * main registrar's own 503 holds for every request. A challenge takes those of the `others` along (step 7).
+ * hop by hop and stops here. Some responses of devices become others; the main registrar's own 503 holds for
+ * every request. A challenge takes those of the `others` along (step 7).
  */
 export function decideResponse(
   response: SipResponse,
@@ -20,13 +21,26 @@ export function decideResponse(
 ): RelayedResponse {
   if (response.status === 100 || !hasFurtherVia(response)) return { kind: "stop" };
   const rewrite = new MessageRewrite(response).removeFirstValue(HEADER.via);
+  if (direction === "to-device") hidePush(rewrite, response);
   if (isChallenge(response)) addChallenges(rewrite, response, others);
-  if (response.status === 503 && direction === "to-device") {
-    const text = rewrite.startLine("SIP/2.0 500 Server Internal Error").toText();
-    return { kind: "pass", status: 500, text };
+  const instead = direction === "to-device" ? SAID_OF_DEVICES[response.status] : undefined;
+  if (instead === undefined) {
+    return { kind: "pass", status: response.status, text: rewrite.toText() };
   }
-  return { kind: "pass", status: response.status, text: rewrite.toText() };
+  const [status, phrase] = instead;
+  const text = rewrite.startLine(`SIP/2.0 ${status} ${phrase}`).toText();
+  return { kind: "pass", status, text };
 }
+
+/**
+ * What a caller hears instead of a response that is about the way to a device: a dead flow is one that is away
+ * (RFC 5626 section 5.3.2), and a 503 says nothing about midreg (RFC 3261 section 16.7 step 6).
+ */
+const SAID_OF_DEVICES: Readonly<Record<number, readonly [number, string]>> = {
+  408: [480, "Temporarily Unavailable"],
+  430: [480, "Temporarily Unavailable"],
+  503: [500, "Server Internal Error"],
+};
 
 function isChallenge({ status }: SipResponse): boolean {
   return status === 401 || status === 407;

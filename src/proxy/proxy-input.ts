@@ -2,7 +2,15 @@ import type { Binding } from "../location/binding.ts";
 import type { GruuTarget } from "../location/gruu.ts";
 import type { SipRequest } from "../sip/message.ts";
 import type { Uri } from "../sip/uri.ts";
+import type { DialogToken } from "./dialog-token.ts";
 import type { LookupPolicy } from "./lookup-policy.ts";
+
+/** A listener as others reach it. */
+export interface Side {
+  /** host:port. */
+  readonly sentBy: string;
+  readonly protocol: "udp" | "tcp" | "tls" | "ws" | "wss";
+}
 
 /** Who sent a request, by its source address. */
 export type Sender = "upstream" | "device" | "stranger";
@@ -13,20 +21,24 @@ export interface ProxyInput {
   readonly sender: Sender;
   /** The flow the request came on (location/flow.ts). */
   readonly source: string;
-  /** host:port that the listener of a flow is reached at; undefined when it is gone. */
-  readonly sentByOf: (flow: string) => string | undefined;
-  /** host:port of the listener that faces the main registrar. */
-  readonly upstreamSentBy: string;
+  /** The side that a flow is on; undefined when its listener is gone. */
+  readonly sideOf: (flow: string) => Side | undefined;
+  /** The side that faces the main registrar. */
+  readonly upstreamSide: Side;
   /** Host part (and port) that takes the place of midreg's own in a Request-URI. */
   readonly upstreamHost: string;
   readonly isOwnHost: (host: string, port: number | undefined) => boolean;
+  /** Whether a host and port are the main registrar's. */
+  readonly isUpstreamHost: (host: string, port: number | undefined) => boolean;
   readonly mac: (text: string) => string;
   /** The contact identifier in a URI of ours; undefined when there is none. */
   readonly ctidOf: (uri: string) => string | undefined;
+  /** The binding of the device that has sent the request, going by its From and its flow. */
+  readonly callerBinding: () => Binding | undefined;
   /**
    * The bindings that the main registrar means by a URI of ours, most preferred first: the one with a contact
-   * identifier, or all of an address-of-record whose devices share a contact. Empty when there are none, or
-   * they have expired.
+   * identifier, or all of an address-of-record whose devices share a contact, with all their flows. Empty when there
+   * are none, or they have expired.
    */
   readonly targetsOf: (uri: string) => readonly Binding[];
   readonly lookup: LookupPolicy;
@@ -36,6 +48,13 @@ export interface ProxyInput {
   readonly gruuTarget: (uri: Uri) => GruuTarget | undefined;
   /** The address-of-record that a contact identifier belongs to; undefined when nothing is stored of it. */
   readonly aorOf: (ctid: string) => string | undefined;
+}
+
+/** A token of midreg's own that belongs to the dialog of a request. */
+export interface OpenedToken {
+  readonly token: DialogToken;
+  /** Whether the request comes from the side that created the dialog. */
+  readonly isFromInitiator: boolean;
 }
 
 /** Where a request goes next. */
@@ -54,7 +73,10 @@ export type RefusalReason =
   | "gruu-away"
   | "method-not-allowed"
   | "no-dialog"
+  | "foreign-route"
   | "too-many-hops"
+  | "loop"
+  | "max-breadth"
   | "bad-extension"
   | "unsupported-scheme"
   | "malformed-route";
@@ -63,6 +85,8 @@ export type RefusalReason =
 export interface RelayBranch {
   readonly text: string;
   readonly nextHop: NextHop;
+  /** Other flows of the same device, tried one by one when those before are dead (RFC 5626 section 7). */
+  readonly others?: readonly RelayBranch[];
 }
 
 export type ProxyDecision =
@@ -71,6 +95,14 @@ export type ProxyDecision =
       readonly direction: "to-device" | "to-upstream";
       /** Ways to send it at the same time, at least one. */
       readonly branches: readonly RelayBranch[];
+      /** Groups of ways to try one after another when those before have failed. */
+      readonly later: ReadonlyArray<readonly RelayBranch[]>;
+      /** How long a group may ring before the next one is tried; 0 for as long as it likes. */
+      readonly ringMs: number;
+      /** How many branches there may be at once (RFC 5393 section 5.3.3). */
+      readonly breadth: number;
+      /** What the request was routed by, digested: tells loops from spirals (RFC 5393 section 4.2.1). */
+      readonly mark: string;
     }
   | {
       readonly kind: "respond";

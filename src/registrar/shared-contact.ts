@@ -7,7 +7,6 @@ import type { AorRecord, Binding } from "../location/binding.ts";
 import { validBindings } from "../location/match-contact.ts";
 import { isSameUri } from "../sip/compare-uri.ts";
 import { escapeUser, unescapeUri } from "../sip/escape.ts";
-import { paramValue } from "../sip/params.ts";
 import { parseUri } from "../sip/uri.ts";
 
 /** How an address-of-record becomes a user part. */
@@ -59,29 +58,9 @@ export function sharers(record: AorRecord | undefined): readonly Binding[] {
   return (record?.bindings ?? []).filter(({ mode }) => mode === "aor");
 }
 
-/** Devices that ring at once for one call: Max-Breadth of RFC 5393 is 60, and nobody has as many. */
-const MAX_TARGETS = 32;
-
-/**
- * The devices that a request to the shared contact is for: all that are registered, most preferred first,
- * and one binding for each instance, its newest (RFC 5626 section 5.3).
- */
+/** What a request to the shared contact is for: all that is registered, most preferred first. */
 export function sharedTargets(record: AorRecord | undefined, nowMs: number): readonly Binding[] {
-  const valid = validBindings(record, nowMs).filter(({ mode }) => mode === "aor");
-  if (valid.length < 2) return valid;
-  const newest = new Map<string, Binding>();
-  for (const binding of valid) {
-    const instance = instanceOf(binding) ?? binding.ctid;
-    const other = newest.get(instance);
-    if (other === undefined || binding.updatedAtMs > other.updatedAtMs)
-      newest.set(instance, binding);
-  }
-  return valid.filter((binding) => [...newest.values()].includes(binding)).slice(0, MAX_TARGETS);
-}
-
-/** The instance a contact belongs to; UUIDs are the same in either case (RFC 4122 section 3). */
-function instanceOf({ params }: Binding): string | undefined {
-  return params === "" ? undefined : paramValue(params, "+sip.instance")?.toLowerCase();
+  return validBindings(record, nowMs).filter(({ mode }) => mode === "aor");
 }
 
 /** Whether a contact the main registrar lists is the shared one: by its URI, or at least by its user. */

@@ -27,6 +27,8 @@ export interface AttemptPlan {
   /** Best first. */
   readonly targets: readonly Target[];
   readonly listenerFor: (target: Target) => Listener | undefined;
+  /** Goes into the branches of its Vias, to detect loops. */
+  readonly mark?: string;
   /** Gives the whole attempt up after this long; undefined leaves it to the transaction's own timers. */
   readonly limitMs: number | undefined;
 }
@@ -94,7 +96,7 @@ export class Attempt implements ClientTransactionUser, TimerOwner {
   }
 
   #tryNext(failure: AttemptFailure): void {
-    const { targets, listenerFor, text, method } = this.#plan;
+    const { targets, listenerFor, text, method, mark = "" } = this.#plan;
     const target = targets[this.#next];
     const listener = target === undefined ? undefined : listenerFor(target);
     // Time that was running for the target before must not cut this one short.
@@ -110,7 +112,10 @@ export class Attempt implements ClientTransactionUser, TimerOwner {
     }
     // The request is assigned before it is sent, since a send may fail at once and come back here.
     this.#transaction = undefined;
-    const transaction = this.#modules.transactions.send({ text, method, listener, target }, this);
+    const transaction = this.#modules.transactions.send(
+      { text, method, listener, target, mark },
+      this,
+    );
     if (!this.#isDone && this.#transaction === undefined) this.#transaction = transaction;
   }
 

@@ -18,6 +18,8 @@ export interface BranchModules extends AttemptModules {
 
 interface BranchPlan extends RelayBranch {
   readonly method: string;
+  /** Goes into the branches of its Vias, to detect loops. */
+  readonly mark: string;
 }
 
 /** Why a branch ended without an answer. */
@@ -79,8 +81,8 @@ export class Branch implements AttemptUser, TimerOwner {
 
   #send({ targets, listenerFor }: Hops): void {
     if (this.#isCancelled) return this.#fail("cancelled");
-    const { text, method } = this.plan;
-    const plan = { text, method, targets, listenerFor, limitMs: undefined };
+    const { text, method, mark } = this.plan;
+    const plan = { text, method, mark, targets, listenerFor, limitMs: undefined };
     if (method === "INVITE") this.#startTimerC();
     this.#attempt = new Attempt(plan, this, this.#modules);
     return this.#attempt.start();

@@ -1,5 +1,6 @@
+import { canonicalAor } from "../location/address-of-record.ts";
 import type { Binding } from "../location/binding.ts";
-import { type GruuLookup, resolveGruu } from "../location/gruu.ts";
+import { type GruuLookup, newest, resolveGruu } from "../location/gruu.ts";
 import type { LocationStore } from "../ports.ts";
 import { decideRequest } from "../proxy/decide-request.ts";
 import type { ProxyDecision, Sender } from "../proxy/proxy-input.ts";
@@ -48,7 +49,9 @@ export function onAck(ack: SipRequest, arrival: Arrival, context: RequestContext
   const decision = decide(ack, arrival, context);
   // An ACK is never answered.
   const branch = decision.kind === "relay" ? decision.branches[0] : undefined;
-  if (branch !== undefined) relayAck(ack, arrival, branch, context);
+  if (decision.kind !== "relay" || branch === undefined) return;
+  const { breadth, mark } = decision;
+  relayAck(ack, arrival, { ...branch, breadth, mark }, context);
 }
 
 /** Handles a CANCEL (RFC 3261 sections 9.2 and 16.10). */
@@ -74,10 +77,12 @@ function decide(request: SipRequest, arrival: Arrival, context: RequestContext):
     request,
     sender: senderOf(arrival, source, context),
     source,
-    sentByOf: (flow) => transport.listeners.find(({ id }) => flow.startsWith(`${id}<`))?.sentBy,
-    upstreamSentBy: upstream.sentBy,
+    sideOf: (flow) => transport.listeners.find(({ id }) => flow.startsWith(`${id}<`)),
+    upstreamSide: upstream.side,
     upstreamHost: policy.upstreamHost,
     isOwnHost,
+    isUpstreamHost: (host, port) => isUpstreamHost(context, host, port),
+    callerBinding: () => callerBinding(request, source, context),
     mac: (text) => ids.mac(text),
     ctidOf: (uri) => ctidOf(uri, policy),
     targetsOf: (uri) => {
@@ -92,6 +97,28 @@ function decide(request: SipRequest, arrival: Arrival, context: RequestContext):
     aorOf: (ctid) => store.lookupCtid(ctid)?.aor,
     gruuTarget: (uri) => (policy.gruu ? resolveGruu(uri, gruuLookup(context, nowMs)) : undefined),
   });
+}
+
+function isUpstreamHost(
+  { options, upstream }: RequestContext,
+  host: string,
+  port: number | undefined,
+): boolean {
+  const { upstreamHost } = options.registerPolicy;
+  const written = port === undefined ? host : `${host}:${port}`;
+  if (written.toLowerCase() === upstreamHost.toLowerCase()) return true;
+  return upstream.isPeer(host.replace(/^\[(.*)\]$/u, "$1"), port ?? 5060);
+}
+
+/** The binding of the From's address-of-record that the request has come from, the newest of several. */
+function callerBinding(
+  request: SipRequest,
+  source: string,
+  { options, store }: RequestContext,
+): Binding | undefined {
+  const aor = canonicalAor(request.from.uri, options.registerPolicy.aor);
+  const record = typeof aor === "string" ? store.lookup(aor) : undefined;
+  return newest(record?.bindings ?? [], (binding) => binding.source === source);
 }
 
 function gruuLookup({ options, store, ids }: RequestContext, nowMs: number): GruuLookup {

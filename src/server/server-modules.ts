@@ -13,6 +13,7 @@ import type {
 import type { LookupPolicy } from "../proxy/lookup-policy.ts";
 import type { RegisterPolicy } from "../registrar/register-policy.ts";
 import type { RegisterRule } from "../registrar/rules.ts";
+import { parseIpv6 } from "../sip/host.ts";
 import type { DecisionLogOptions } from "./decision-log.ts";
 import type { DigestOptions } from "./digest-gate.ts";
 
@@ -62,8 +63,16 @@ export function buildIsOwnHost(
   return (host, port) => {
     // Collected at the first question, since a listener on port 0 learns its port when it opens.
     own ??= collectOwnPlaces(listeners, ownHosts);
-    return own.has(`${host.toLowerCase()}:${port ?? 5060}`);
+    return own.has(placeOf(host, port ?? 5060));
   };
+}
+
+/** IPv6 addresses can be written in many ways (RFC 5954 section 4.2), and names end in a dot or not. */
+function placeOf(host: string, port: number): string {
+  const groups = host.startsWith("[") ? parseIpv6(host.slice(1, -1)) : undefined;
+  if (groups !== undefined) return `[${groups.join(":")}]:${port}`;
+  const name = host.endsWith(".") ? host.slice(0, -1) : host;
+  return `${name.toLowerCase()}:${port}`;
 }
 
 function collectOwnPlaces(
@@ -73,9 +82,10 @@ function collectOwnPlaces(
   const own = new Set<string>();
   for (const { address, port, sentBy } of listeners) {
     for (const name of [bracketAddress(address), ...ownHosts]) {
-      own.add(`${name.toLowerCase()}:${port}`);
+      own.add(placeOf(name, port));
     }
-    own.add(sentBy.toLowerCase());
+    const colon = sentBy.lastIndexOf(":");
+    own.add(placeOf(sentBy.slice(0, colon), Number(sentBy.slice(colon + 1))));
   }
   return own;
 }

@@ -117,8 +117,8 @@ export class Transactions {
    * and watches over it.
    */
   send(request: OutgoingRequest, user: ClientTransactionUser): ClientTransaction {
-    const branch = this.#modules.ids.branch();
-    const { method, listener, target } = request;
+    const { method, listener, target, mark = "" } = request;
+    const branch = withMark(this.#modules.ids.branch(), mark);
     const key = clientKey({ branch, cseqMethod: method });
     const text = withVia(request.text, listener, branch);
     const transaction = new ClientTransaction(
@@ -142,13 +142,20 @@ export class Transactions {
     transaction.start();
   }
 
-  /** Gives a response to the transaction it belongs to; false when there is none. */
+  /**
+   * Gives a response to the transaction it belongs to; false when there is none, or when the top Via is not the
+   * one that midreg has put there (RFC 3261 section 18.1.2).
+   */
   receive(response: SipResponse): boolean {
-    const { branch } = response.via;
+    const { branch, sentBy } = response.via;
     const key = clientKey({ branch, cseqMethod: response.cseq.method });
     const transaction = this.#clients.get(key);
-    transaction?.receive(response);
-    return transaction !== undefined;
+    if (transaction === undefined) return false;
+    const own = transaction.request.listener.sentBy.toLowerCase();
+    // Some peers leave the default port out when they copy a Via.
+    if (sentBy !== own && `${sentBy}:5060` !== own) return false;
+    transaction.receive(response);
+    return true;
   }
 }
 
@@ -158,6 +165,13 @@ export interface OutgoingRequest {
   readonly method: string;
   readonly listener: Listener;
   readonly target: Target;
+  /** Goes into the branch of the Via, to detect loops; undefined for none. */
+  readonly mark?: string;
+}
+
+/** A branch with the part that tells loops from spirals (RFC 5393 section 4.2.1). */
+export function withMark(branch: string, mark: string): string {
+  return mark === "" ? branch : `${branch}.${mark}`;
 }
 
 /** Nobody waits for the answer to a CANCEL: the INVITE's own answer tells how it went. */

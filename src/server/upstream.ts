@@ -27,7 +27,7 @@ export class Upstream implements TimerOwner {
   readonly #options: UpstreamOptions;
   readonly #modules: UpstreamModules;
   #targets: readonly Target[] = [];
-  #sentBy = "";
+  #side: Pick<Listener, "sentBy" | "protocol"> = { sentBy: "", protocol: "udp" };
   /** "address port" of every target, and when the name last resolved to it. */
   readonly #peers = new Map<string, number>();
   #isUp = false;
@@ -55,7 +55,7 @@ export class Upstream implements TimerOwner {
 
   /** Resolves the name, probes, and keeps doing both. */
   start(): void {
-    this.#sentBy = this.#modules.listeners[0]?.sentBy ?? "";
+    this.#side = this.#modules.listeners[0] ?? this.#side;
     this.#modules.resolver.resolve(this.#options.uri, (targets) => {
       this.#resolved(targets);
       this.#probe();
@@ -90,7 +90,12 @@ export class Upstream implements TimerOwner {
 
   /** host:port under which the main registrar reaches midreg. */
   get sentBy(): string {
-    return this.#sentBy;
+    return this.#side.sentBy;
+  }
+
+  /** The listener that faces it, as it reaches that. */
+  get side(): Pick<Listener, "sentBy" | "protocol"> {
+    return this.#side;
   }
 
   /** Sends a request that has no Via of midreg's yet. */
@@ -130,7 +135,7 @@ export class Upstream implements TimerOwner {
     this.#targets = targets;
     const [first] = targets;
     const facing = first === undefined ? undefined : this.listenerFor(first);
-    this.#sentBy = (facing ?? this.#modules.listeners[0])?.sentBy ?? "";
+    this.#side = facing ?? this.#modules.listeners[0] ?? this.#side;
     const nowMs = this.#modules.nowMs();
     for (const { address, port } of targets) this.#peers.set(`${address} ${port}`, nowMs);
     // A name that moves on leaves its old address a while, for the calls it still routes here.

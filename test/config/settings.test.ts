@@ -51,7 +51,13 @@ describe("with nothing but an upstream, every setting has its default", () => {
         attr: "",
         absorb: "proven",
       },
-      lookup: { isBestOnly: false, filtersMethods: false, serveExpiredMs: 0 },
+      lookup: {
+        fork: "all",
+        ringMs: 20_000,
+        filtersMethods: false,
+        serveExpiredMs: 0,
+        noContactStatus: 404,
+      },
       auth: {
         realm: undefined,
         algorithms: ["SHA-256", "MD5"],
@@ -149,7 +155,15 @@ describe("values that are accepted", () => {
     ["log.level", "DEBUG", { logLevel: "debug" }],
     ["log.level", "warning", { logLevel: "warn" }],
     ["log.level", "off", { logLevel: "silent" }],
-    ["lookup.no_branches", "yes", { lookup: expect.objectContaining({ isBestOnly: true }) }],
+    ["lookup.no_branches", "yes", { lookup: expect.objectContaining({ fork: "best" }) }],
+    ["lookup.fork", "by-q", { lookup: expect.objectContaining({ fork: "by-q" }) }],
+    ["lookup.fork", "best", { lookup: expect.objectContaining({ fork: "best" }) }],
+    ["lookup.group_ring_time", "45", { lookup: expect.objectContaining({ ringMs: 45_000 }) }],
+    [
+      "lookup.no_contact_status",
+      "480",
+      { lookup: expect.objectContaining({ noContactStatus: 480 }) },
+    ],
     [
       "lookup.method_filtering",
       "on",

@@ -40,7 +40,11 @@ function temporary(binding = device, aor = AOR, instance = UUID): string {
   return temporaryGruu(aor, binding, instance, { keys: IDS, host: SENT_BY }) ?? "";
 }
 
-const found = (binding: Binding): GruuTarget => ({ kind: "found", binding });
+const found = (binding: Binding, ...others: readonly Binding[]): GruuTarget => ({
+  kind: "found",
+  binding,
+  others,
+});
 
 describe("a public GRUU", () => {
   test("is the address-of-record and gr (RFC 5627 section 3.2)", () => {
@@ -74,8 +78,8 @@ describe("a public GRUU", () => {
 
   test("leads to the most recently refreshed of several contacts (section 6.1)", () => {
     const newer = buildBinding({ ctid: "0000000000000002", params: INSTANCE, updatedAtMs: NOW_MS });
-    expect(resolve(PUBLIC, [device, newer])).toEqual(found(newer));
-    expect(resolve(PUBLIC, [newer, device])).toEqual(found(newer));
+    expect(resolve(PUBLIC, [device, newer])).toEqual(found(newer, device));
+    expect(resolve(PUBLIC, [newer, device])).toEqual(found(newer, device));
   });
 
   test("waits for its device to come back (section 5.3)", () => {
@@ -125,7 +129,9 @@ describe("a temporary GRUU", () => {
       updatedAtMs: NOW_MS,
     };
     const capital = { ...device, params: INSTANCE.toUpperCase() };
-    expect(resolve(uri, [buildBinding({ ctid: "3" }), device, moved])).toEqual(found(moved));
+    expect(resolve(uri, [buildBinding({ ctid: "3" }), device, moved])).toEqual(
+      found(moved, device),
+    );
     expect(resolve(uri, [capital])).toEqual(found(capital));
   });
 

@@ -16,6 +16,10 @@ describe("of several final responses the best one (RFC 3261 section 16.7 step 6)
     ["busy before silent", [408, 486], 486],
     ["away before silent", [408, 480], 480],
     ["silent before cancelled", [487, 408], 408],
+    ["anything before a dead flow, but silence", [408, 430, 404], 404],
+    ["a dead flow before silent", [408, 430], 430],
+    ["any 5xx before a 503", [503, 504], 504],
+    ["a 503 when there is nothing else", [503], 503],
     ["the first of equals", [603, 600], 603],
   ])("is %s", (_, statuses, expected) => {
     expect(best(...statuses)).toBe(expected);

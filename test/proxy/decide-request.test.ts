@@ -94,7 +94,7 @@ describe("a call from a device", () => {
   test("goes to the main registrar, to the byte", () => {
     const decision = decide(device);
     expect(decision).toMatchObject({ direction: "to-upstream", nextHop: { kind: "upstream" } });
-    const route = ownRoute({ role: "caller", ctid: "" });
+    const route = ownRoute({ role: "caller" });
     expect(relayedText(decision)).toBe(
       requestText({ uri: "sip:bob@sip.test", maxForwards: "69" }).replace(
         "Via: ",
@@ -118,9 +118,29 @@ describe("a call from a device", () => {
     );
   });
 
-  test("row 18: a preloaded Route is no way around the main registrar", () => {
-    const decision = decide({ ...device, routes: ["<sip:evil.test;lr>"] });
+  test.each([
+    ["midreg and somebody", [`<sip:${SENT_BY};lr>`, "<sip:evil.test;lr>"]],
+    ["somebody alone", ["<sip:evil.test;lr>"]],
+    ["the main registrar's host at another port", ["<sip:192.0.2.50:5080;lr>"]],
+    ["a strict router", ["<sip:evil.test>"]],
+    ["midreg three times", [1, 2, 3].map(() => `<sip:${SENT_BY};lr>`)],
+  ])("row 18: a preloaded Route is no way around the main registrar: %s", (_, routes) => {
+    expect(decide({ ...device, routes })).toMatchObject({ reason: "foreign-route", status: 403 });
+  });
+
+  test.each([
+    ["the main registrar", "<sip:192.0.2.50:5060;lr>", {}],
+    ["the domain that it serves", "<sip:SIP.test;lr>", {}],
+    [
+      "its Service-Route (row 30)",
+      "<sip:orig@edge.test;lr>",
+      { replay: "Service-Route: <sip:x;lr>, <sip:orig@edge.test;lr>\r\n" },
+    ],
+  ])("row 18: a preloaded Route may name %s, and stays", (_, route, parts) => {
+    const bindings = [buildBinding(parts)];
+    const decision = decide({ ...device, bindings, routes: [`<sip:${SENT_BY};lr>`, route] });
     expect(decision).toMatchObject({ nextHop: { kind: "upstream" } });
+    expect(headerLines(relayedText(decision), "Route")).toEqual([route]);
   });
 
   test("cannot reach another device by its ctid itself (T15)", () => {
@@ -258,7 +278,9 @@ describe("Record-Route", () => {
     "row 13: is double after a change of listener, the outgoing one above: %s",
     (_, parts, hosts) => {
       const routes = headerLines(relayedText(decide(parts)), "Record-Route");
-      expect(routes.map((route) => route.replace(/^<sip:[\w.-]+@(.+);lr>$/u, "$1"))).toEqual(hosts);
+      expect(routes.map((route) => route.replace(/^<sip:[\w.-]+@(.+);lr;r2=on>$/u, "$1"))).toEqual(
+        hosts,
+      );
       expect(new Set(routes.map((route) => route.replace(/@.+/u, ""))).size).toBe(1);
     },
   );

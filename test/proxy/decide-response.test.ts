@@ -68,6 +68,18 @@ describe("a response on its way back (checklist row 21)", () => {
     });
   });
 
+  test.each(["408 Request Timeout", "430 Flow Failed"])(
+    "a device's %s becomes a 480: its flow is nothing for callers (RFC 5626 section 5.3.2)",
+    (status) => {
+      const relayed = decideResponse(responseOf(response(status, [OWN, NEXT])), "to-device");
+      expect(relayed).toEqual({
+        kind: "pass",
+        status: 480,
+        text: response("480 Temporarily Unavailable", [NEXT]),
+      });
+    },
+  );
+
   test("the main registrar's 503 stays one", () => {
     const text = response("503 Service Unavailable", [OWN, NEXT]);
     expect(decideResponse(responseOf(text), "to-upstream")).toMatchObject({ status: 503 });

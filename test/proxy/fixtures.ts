@@ -4,7 +4,7 @@ import { type GruuLookup, resolveGruu } from "../../src/location/gruu.ts";
 import { decideRequest } from "../../src/proxy/decide-request.ts";
 import { buildDialogToken, type DialogToken } from "../../src/proxy/dialog-token.ts";
 import type { LookupPolicy } from "../../src/proxy/lookup-policy.ts";
-import type { ProxyDecision, ProxyInput, RelayBranch } from "../../src/proxy/proxy-input.ts";
+import type { ProxyDecision, ProxyInput, RelayBranch, Side } from "../../src/proxy/proxy-input.ts";
 import { ctidOf } from "../../src/registrar/rewrite-register.ts";
 import {
   AOR,
@@ -58,6 +58,9 @@ export interface InputParts extends RequestParts {
   readonly source?: string;
   readonly bindings?: readonly Binding[];
   readonly lookup?: Partial<LookupPolicy>;
+  /** Listeners, where they are not the two of UDP. */
+  readonly sides?: readonly Side[];
+  readonly upstreamSide?: Side;
   /** Addresses-of-record of contact identifiers, where they are not alice's. */
   readonly aors?: Readonly<Record<string, string>>;
 }
@@ -77,16 +80,19 @@ function buildGruuLookup(bindings: readonly Binding[]): GruuLookup {
 export function buildInput(parts: InputParts = {}): ProxyInput {
   const bindings = parts.bindings ?? [buildBinding()];
   const own = [SENT_BY, INSIDE_SENT_BY];
-  const listener = (flow: string): string | undefined =>
-    own.find((sentBy) => flow.startsWith(`udp:${sentBy}<`));
+  const sides = parts.sides ?? own.map((sentBy) => ({ sentBy, protocol: "udp" as const }));
+  const source = parts.source ?? (parts.sender === "device" ? SOURCE : MAIN_SOURCE);
   return {
     request: requestOf(requestText(parts)),
     sender: parts.sender ?? "upstream",
-    source: parts.source ?? (parts.sender === "device" ? SOURCE : MAIN_SOURCE),
-    sentByOf: listener,
-    upstreamSentBy: SENT_BY,
+    source,
+    sideOf: (flow) =>
+      sides.find(({ protocol, sentBy }) => flow.startsWith(`${protocol}:${sentBy}<`)),
+    upstreamSide: parts.upstreamSide ?? { sentBy: SENT_BY, protocol: "udp" },
     upstreamHost: "192.0.2.50:5060",
     isOwnHost: (host, port) => own.includes(`${host}:${port ?? 5060}`),
+    isUpstreamHost: (host, port) => `${host}:${port ?? 5060}` === "192.0.2.50:5060",
+    callerBinding: () => bindings.find((binding) => binding.source === source),
     mac: (text) => IDS.mac(text),
     ctidOf: (uri) => ctidOf(uri, POLICY),
     lookup: { ...LOOKUP, ...parts.lookup },

@@ -20,7 +20,7 @@ describe("of the devices that a call is for", () => {
 
   test("the most preferred one rings with no_branches", () => {
     const bindings = [phone, second];
-    expect(contactsOf(decide({ bindings, lookup: { isBestOnly: true } }))).toEqual([phone.contact]);
+    expect(contactsOf(decide({ bindings, lookup: { fork: "best" } }))).toEqual([phone.contact]);
   });
 
   test("method_filtering leaves out those whose Allow lacks the method, not those that gave none", () => {

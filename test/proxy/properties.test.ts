@@ -65,7 +65,14 @@ const inputs: fc.Arbitrary<InputParts> = fc.record({
   to: fc.constantFrom("<sip:alice@sip.test>", "<sip:x@y>;tag=alice", "<sip:x@y>;tag=bob"),
   maxForwards: fc.constantFrom("70", "70", "1", "0", "00", ""),
   routes: fc.array(route, { maxLength: 3 }),
-  headers: fc.subarray(["Record-Route: <sip:x;lr>", "X-Odd: \xff", "k: path"]),
+  headers: fc.subarray([
+    "Record-Route: <sip:x;lr>",
+    "X-Odd: \xff",
+    "k: path",
+    'm: <sip:a@h;pn-prid=SECRET;x>;q=1, "y" <sip:b@h>;pn-tok="SECRET"',
+    "Contact: <sip:a@h;%70N-prid=SECRET",
+    "Max-Breadth: 3",
+  ]),
   sender: fc.constantFrom("upstream", "device", "stranger"),
   bindings: fc.array(binding, { maxLength: 1 }),
 });
@@ -95,9 +102,15 @@ function faultsOf(request: SipRequest, given: InputParts, decision: FirstBranch)
       Number(headerValues(sent, HEADER.maxForwards).join("; ")) === Number(before) - 1,
     "Record-Route outside of dialogs": recorded <= (request.toTag === "" ? 2 : 0),
     "strangers with a seal only": given.sender !== "stranger" || (isSealed && recorded === 0),
+    "no push token of a device leaves": given.sender !== "device" || !sent.text.includes("SECRET"),
+    "breadth as it came": decision.breadth === breadthOf(given),
     "devices by their flow":
       decision.direction !== "to-device" || decision.nextHop?.kind !== "upstream",
   });
+}
+
+function breadthOf({ headers = [] }: InputParts): number {
+  return headers.includes("Max-Breadth: 3") ? 3 : 60;
 }
 
 function nameOf({ method, callId, cseq, fromTag, toTag }: SipRequest): string {

@@ -38,7 +38,8 @@ describe("a call from the main registrar by ctid", () => {
     expect(token).not.toBeNull();
     expect(lines).toEqual([
       `INVITE sip:alice@${PHONE_PLACE} SIP/2.0`,
-      expect.stringMatching(/^Via: SIP\/2\.0\/UDP 192\.0\.2\.1:5060;branch=z9hG4bK[\w-]+;rport$/u),
+      expect.stringMatching(/^Via: SIP\/2\.0\/UDP 192\.0\.2\.1:5060;branch=z9hG4bK[\w.-]+;rport$/u),
+      "Max-Breadth: 30",
       headerLines(received, "Record-Route").map((route) => `Record-Route: ${route}`)[0],
       "Via: SIP/2.0/UDP 192.0.2.50:5060;branch=z9hG4bK-call",
       "Record-Route: <sip:192.0.2.50;lr>",
@@ -316,14 +317,14 @@ describe("a caller that gives up", () => {
 });
 
 describe("a device that does not answer", () => {
-  test("makes an INVITE end with 408 after 32 seconds", () => {
+  test("makes an INVITE end with 480 after 32 seconds: it is away", () => {
     world.main.send(invite(), SERVER_PLACE);
     world.pass(31);
     expect(world.main.statuses).toEqual([100]);
     // Timer A: 0, 0.5, 1.5, 3.5, 7.5, 15.5, 31.5 seconds.
     expect(phone.requests).toHaveLength(6);
     world.pass(2);
-    expect(world.main.statuses[1]).toBe(408);
+    expect(world.main.statuses[1]).toBe(480);
   });
 
   test("and rings for ever is cancelled when Timer C fires", () => {

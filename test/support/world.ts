@@ -60,9 +60,11 @@ export const POLICY: RegisterPolicy = {
 };
 
 export const LOOKUP: LookupPolicy = {
-  isBestOnly: false,
+  fork: "all",
+  ringMs: 20_000,
   filtersMethods: false,
   serveExpiredMs: 0,
+  noContactStatus: 404,
 };
 
 /** SHA-256 and MD5, nonces that last five minutes, the realm of the To URI. */

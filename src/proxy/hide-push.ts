@@ -1,0 +1,65 @@
+/**
+ * Push parameters of a device's Contact (RFC 8599, and older ones of Linphone) let whoever reads them wake the
+ * device, so they do not leave midreg. Requests to the contact come back here, where the binding has them.
+ */
+import { isPushParam } from "../location/mask-secrets.ts";
+import { isSameUri } from "../sip/compare-uri.ts";
+import { unescapeUri } from "../sip/escape.ts";
+import { HEADER } from "../sip/header-name.ts";
+import { findLine, lineValue, type SipRequest, type SipResponse } from "../sip/message.ts";
+import type { MessageRewrite } from "../sip/message-rewrite.ts";
+import { parseNameAddr } from "../sip/name-addr.ts";
+import { parseParams, withoutParams } from "../sip/params.ts";
+import { splitList } from "../sip/split-list.ts";
+import { parseUri, serializeUri, type Uri } from "../sip/uri.ts";
+
+/** Takes push parameters out of the Contact of a message; other bytes stay as they are. */
+export function hidePush(rewrite: MessageRewrite, message: SipRequest | SipResponse): void {
+  let line = findLine(message, HEADER.contact);
+  for (; line !== -1; line = findLine(message, HEADER.contact, line + 1)) {
+    const text = lineValue(message, line);
+    if (!mayHoldPush(text)) continue;
+    const values = splitList(text)?.map(withoutPush);
+    // What cannot be read cannot be cleaned.
+    if (values === undefined || values.includes(undefined)) rewrite.removeLine(line);
+    else if (values.join(", ") !== text) rewrite.replaceValue(line, values.join(", "));
+  }
+}
+
+/** The contact of a binding without push parameters; undefined when it has none. */
+function hiddenContact(contact: string): string | undefined {
+  const uri = mayHoldPush(contact) ? parseUri(contact) : undefined;
+  if (uri === undefined || !hasPush(uri.params)) return undefined;
+  return serializeUri({ ...uri, params: keptOf(uri.params) });
+}
+
+/** Whether a URI is what others were told instead of a binding's contact. */
+export function isHiddenContact(uri: Uri, contact: string): boolean {
+  const hidden = hiddenContact(contact);
+  return hidden !== undefined && isSameUri(hidden, serializeUri(uri));
+}
+
+/** One that may have push parameters, some of it escaped perhaps. Nearly all contacts need no second look. */
+function mayHoldPush(text: string): boolean {
+  return /pn-|app-id|;[^=]*%/iu.test(text);
+}
+
+/** One value of Contact; undefined when it is malformed. */
+function withoutPush(value: string): string | undefined {
+  if (value === "*") return value;
+  const address = parseNameAddr(value);
+  const uri = address === undefined ? undefined : parseUri(address.uri);
+  if (address === undefined || uri === undefined) return undefined;
+  if (!hasPush(uri.params) && !hasPush(address.params)) return value;
+  const display = address.display === "" ? "" : `${address.display} `;
+  const cleaned = serializeUri({ ...uri, params: keptOf(uri.params) });
+  return `${display}<${cleaned}>${keptOf(address.params)}`;
+}
+
+function hasPush(params: string): boolean {
+  return parseParams(params).some(({ name }) => isPushParam(unescapeUri(name)));
+}
+
+function keptOf(params: string): string {
+  return withoutParams(params, (name) => isPushParam(unescapeUri(name)));
+}

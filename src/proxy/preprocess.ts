@@ -1,0 +1,145 @@
+/** Route information preprocessing (RFC 3261 section 16.4). */
+import { unescapeUri } from "../sip/escape.ts";
+import { HEADER } from "../sip/header-name.ts";
+import { MAX_LIST_VALUES } from "../sip/limits.ts";
+import { headerValues, type SipRequest } from "../sip/message.ts";
+import { parseNameAddr } from "../sip/name-addr.ts";
+import { withoutParams } from "../sip/params.ts";
+import { splitList } from "../sip/split-list.ts";
+import { parseUri, serializeUri, type Uri, uriParam } from "../sip/uri.ts";
+import { openDialogToken } from "./dialog-token.ts";
+import type { OpenedToken, ProxyInput } from "./proxy-input.ts";
+
+/** One value of Route. */
+interface RouteValue {
+  /** As written. */
+  readonly text: string;
+  readonly uri: Uri;
+  /** Its URI as written. */
+  readonly uriText: string;
+}
+
+/** A request with midreg's own part of its route taken off. */
+export interface Preprocessed {
+  /** What the Request-URI says once strict routers, maddr and escaped headers are out of the way. */
+  readonly uri: Uri;
+  /** The same as text; as it came where it may stay so. */
+  readonly target: string;
+  /** How many values at the head of Route are midreg's own. */
+  readonly own: number;
+  /** Whether the last value of Route was the real Request-URI, which a strict router had put there. */
+  readonly isRestored: boolean;
+  /** The values of Route that are left. */
+  readonly left: readonly RouteValue[];
+  /** What a Record-Route of midreg's said of the dialog; undefined when there is none for this dialog. */
+  readonly token: OpenedToken | undefined;
+}
+
+/** Undefined when Request-URI or Route are malformed. */
+export function preprocess(input: ProxyInput): Preprocessed | undefined {
+  const { request } = input;
+  const written = parseUri(request.uri);
+  const routes = parseRoutes(request);
+  if (written === undefined || routes === undefined) return undefined;
+  const last = routes.at(-1);
+  const isRestored = last !== undefined && isRecordedUri(input, written);
+  const received = isRestored ? last.uri : written;
+  const values = isRestored ? routes.slice(0, -1) : routes;
+  const own = countOwn(input, values);
+  const passed = values.slice(0, own).map(({ uri }) => uri);
+  // A strict router took midreg's value off the head of Route: it comes before those that are left there.
+  const token = openToken(input, isRestored ? [written, ...passed] : passed);
+  const uri = withoutHeaders(withoutOwnMaddr(input, received));
+  const target = uri === written ? request.uri : serializeUri(uri);
+  return { uri, target, own, isRestored, left: values.slice(own), token };
+}
+
+/** Whether a URI is midreg's own, under any of its names, at the port that it says or implies. */
+export function isOwnUri({ isOwnHost }: ProxyInput, uri: Uri): boolean {
+  return uri.host !== "" && isOwnHost(uri.host, uri.port ?? defaultPort(uri));
+}
+
+/** RFC 3261 section 19.1.2, RFC 7118 section 5.2. */
+function defaultPort(uri: Uri): number {
+  const transport = uriParam(uri, "transport")?.toLowerCase();
+  if (transport === "ws" || transport === "wss") {
+    return uri.scheme === "sips" || transport === "wss" ? 443 : 80;
+  }
+  return uri.scheme === "sips" || transport === "tls" ? 5061 : 5060;
+}
+
+function parseRoutes(request: SipRequest): readonly RouteValue[] | undefined {
+  const routes: RouteValue[] = [];
+  for (const line of headerValues(request, HEADER.route)) {
+    for (const text of splitList(line) ?? [""]) {
+      const uriText = parseNameAddr(text)?.uri ?? "";
+      const uri = parseUri(uriText);
+      if (uri === undefined || routes.length === MAX_LIST_VALUES) return undefined;
+      routes.push({ text, uri, uriText });
+    }
+  }
+  return routes;
+}
+
+/**
+ * Whether a Request-URI is a Record-Route of midreg's, or a Route to it that was loaded beforehand: then a strict
+ * router has put it there, and the real one is the last Route (RFC 3261 section 16.4).
+ */
+function isRecordedUri(input: ProxyInput, uri: Uri): boolean {
+  if (!isOwnUri(input, uri)) return false;
+  const isBareRoute = uri.user === undefined && uriParam(uri, "lr") !== undefined;
+  return isBareRoute || openToken(input, [uri]) !== undefined;
+}
+
+/** A dialog has passed midreg twice at most: for the device that called, and for the one that was called. */
+const MAX_PASSES = 2;
+
+/** How many values at the head are midreg's own; both of a double Record-Route count as one (RFC 5658). */
+function countOwn(input: ProxyInput, values: readonly RouteValue[]): number {
+  const isOwn = (value: RouteValue | undefined): value is RouteValue =>
+    value !== undefined && isOwnUri(input, value.uri);
+  let own = 0;
+  for (let passes = 0; passes < MAX_PASSES; passes += 1) {
+    const [first, second] = values.slice(own, own + 2);
+    if (!isOwn(first)) return own;
+    own += isDouble(first) && isOwn(second) && isDouble(second) ? 2 : 1;
+  }
+  return own;
+}
+
+function isDouble({ uri }: RouteValue): boolean {
+  return uriParam(uri, "r2") !== undefined;
+}
+
+/** Of several tokens in a row the last counts: then both ends are devices, and this is the last hop. */
+function openToken({ request, mac }: ProxyInput, own: readonly Uri[]): OpenedToken | undefined {
+  const { callId } = request;
+  for (const { user = "" } of own.toReversed()) {
+    for (const initiatorTag of [request.fromTag, request.toTag]) {
+      const seal = { callId, initiatorTag };
+      const token = initiatorTag === "" ? undefined : openDialogToken(unescapeUri(user), seal, mac);
+      if (token !== undefined) return { token, isFromInitiator: initiatorTag === request.fromTag };
+    }
+  }
+  return undefined;
+}
+
+/**
+ * An maddr that names midreg has led here and is taken off, with the port and transport that belonged to it
+ * (RFC 3261 section 16.4). All listeners are one proxy, so one that names another of them has arrived as well.
+ */
+function withoutOwnMaddr({ isOwnHost }: ProxyInput, uri: Uri): Uri {
+  const maddr = uriParam(uri, "maddr");
+  const port = uri.port ?? defaultPort(uri);
+  if (maddr === undefined || !isOwnHost(maddr, port)) return uri;
+  const isUsualPort = port === (uri.scheme === "sips" ? 5061 : 5060);
+  const params = withoutParams(uri.params, (name) =>
+    ["maddr", "transport"].includes(unescapeUri(name).toLowerCase()),
+  );
+  return { ...uri, params, port: isUsualPort ? uri.port : undefined };
+}
+
+/** Headers in a Request-URI would let whoever made the URI write the request (RFC 3261 section 19.1.1). */
+function withoutHeaders(uri: Uri): Uri {
+  return uri.headers === "" ? uri : { ...uri, headers: "" };
+}

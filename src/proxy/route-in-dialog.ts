@@ -1,0 +1,112 @@
+/** Requests inside a dialog that was set up through midreg (RFC 3261 section 12.2, RFC 5627 section 6.1). */
+import type { Binding } from "../location/binding.ts";
+import type { GruuTarget } from "../location/gruu.ts";
+import type { Uri } from "../sip/uri.ts";
+import type { DialogToken } from "./dialog-token.ts";
+import { branchTo, type Forwarding, forward, requestUriOf } from "./forward-request.ts";
+import { isHiddenContact } from "./hide-push.ts";
+import { isOwnUri, type Preprocessed } from "./preprocess.ts";
+import type {
+  NextHop,
+  OpenedToken,
+  ProxyDecision,
+  ProxyInput,
+  RelayBranch,
+} from "./proxy-input.ts";
+import { refuse } from "./refuse.ts";
+
+/** Where a request goes, or why it does not. */
+export type Routed =
+  | {
+      readonly kind: "relay";
+      readonly direction: "to-device" | "to-upstream";
+      /** Ways to try one after another, those of a group at the same time. */
+      readonly groups: ReadonlyArray<readonly RelayBranch[]>;
+    }
+  | Extract<ProxyDecision, { kind: "respond" }>;
+
+/** A request that goes one way. */
+export function relayOne(direction: "to-device" | "to-upstream", branch: RelayBranch): Routed {
+  return { kind: "relay", direction, groups: [[branch]] };
+}
+
+/**
+ * Routes a request inside a dialog that was set up through midreg. The seal proves that its sender took
+ * part in that dialog, so it is served whatever address it comes from.
+ */
+export function routeInDialog(
+  input: ProxyInput,
+  route: Preprocessed,
+  { token, isFromInitiator }: OpenedToken,
+): Routed {
+  const isToDevice = (token.role === "callee") === isFromInitiator;
+  const isFromDevice = input.sender === "device" || !isToDevice;
+  const forwarding = { input, route, isFromDevice };
+  // Only inside the dialog: a seal in the Route of a new request opens no way to have it recorded.
+  const hasTarget = isToDevice && input.request.toTag !== "";
+  const target = hasTarget ? resolveRemoteTarget(input, route, token) : undefined;
+  if (target !== undefined) return relayToGruu(forwarding, target);
+  const binding = input.bindingOf(token.ctid);
+  const flow = binding?.source ?? token.flow;
+  const uri = isToDevice ? deviceTarget(route.uri, binding) : undefined;
+  const { rewrite, next, requestUri } = forward(forwarding, uri);
+  const text = rewrite.toText();
+  if (!isToDevice) {
+    const nextHop: NextHop = { kind: "uri", uri: next ?? requestUri, flow: undefined };
+    return relayOne("to-upstream", { text, nextHop });
+  }
+  const nextHop: NextHop =
+    next === undefined ? { kind: "flow", flow } : { kind: "uri", uri: next, flow };
+  return relayOne("to-device", { text, nextHop });
+}
+
+/** The device's own contact, where others know it without its push parameters only. */
+function deviceTarget(uri: Uri, binding: Binding | undefined): string | undefined {
+  if (binding === undefined || !isHiddenContact(uri, binding.contact)) return undefined;
+  return requestUriOf(binding.contact);
+}
+
+/**
+ * A remote target that only midreg can turn into a contact: a GRUU that the device used as its Contact (RFC 5627
+ * section 6.1), or midreg's own contact with a ctid, where the device uses a GRUU of the main registrar's.
+ */
+function resolveRemoteTarget(
+  input: ProxyInput,
+  route: Preprocessed,
+  token: DialogToken,
+): GruuTarget | undefined {
+  const gruu = input.gruuTarget(route.uri);
+  if (gruu?.kind === "found") {
+    return isDialogPeer(input, token, gruu.binding) ? gruu : undefined;
+  }
+  // A public form that leads nowhere here may be another registrar's, or the device's own making.
+  if (gruu?.kind === "invalid" || gruu?.isKnown === true) return gruu;
+  const binding = ownTarget(input, route);
+  return binding?.ctid === token.ctid ? { kind: "found", binding, others: [] } : undefined;
+}
+
+/** The binding that midreg's own contact with a ctid stands for. */
+function ownTarget(input: ProxyInput, { uri, target }: Preprocessed): Binding | undefined {
+  const ctid = isOwnUri(input, uri) ? input.ctidOf(target) : undefined;
+  return ctid === undefined ? undefined : input.bindingOf(ctid);
+}
+
+/** Routes a request to what a GRUU stands for. */
+export function relayToGruu(forwarding: Forwarding, target: GruuTarget): Routed {
+  if (target.kind === "found") {
+    // The Route that is left is the path of the dialog, which takes the place of Path (RFC 5627 section 6.1).
+    const usesPath = forwarding.route.left.length === 0;
+    const flows = [target.binding, ...target.others] as const;
+    return relayOne("to-device", branchTo(forwarding, flows, usesPath));
+  }
+  return refuse(target.kind === "invalid" ? "unknown-gruu" : "gruu-away");
+}
+
+/** Whether a binding is of the device the dialog is with: a token opens the way to no other. */
+function isDialogPeer(input: ProxyInput, { ctid, flow }: DialogToken, binding: Binding): boolean {
+  if (binding.ctid === ctid || binding.source === flow) return true;
+  if (ctid === "") return false;
+  // The device may have registered anew from elsewhere since, and its old contact may be forgotten.
+  const aor = input.aorOf(ctid);
+  return aor === undefined || aor === input.aorOf(binding.ctid);
+}

@@ -1,0 +1,108 @@
+/** Requests that no token of midreg's puts into a dialog (RFC 3261 section 16.5). */
+import type { Binding } from "../location/binding.ts";
+import { isTemporaryGruu } from "../location/gruu.ts";
+import { isSameUri } from "../sip/compare-uri.ts";
+import { contactsOf } from "../sip/contact.ts";
+import { parseNameAddr } from "../sip/name-addr.ts";
+import { splitList } from "../sip/split-list.ts";
+import { parseUri, type Uri } from "../sip/uri.ts";
+import type { DialogToken } from "./dialog-token.ts";
+import { forkTargets } from "./fork-targets.ts";
+import { branchTo, type Forwarding, forward } from "./forward-request.ts";
+import { isOwnUri, type Preprocessed } from "./preprocess.ts";
+import type { ProxyInput } from "./proxy-input.ts";
+import { recordRoute } from "./record-route.ts";
+import { refuse, refuseUnknown } from "./refuse.ts";
+import { type Routed, relayOne, relayToGruu } from "./route-in-dialog.ts";
+
+/** Routes a request of the main registrar to devices, and one of a device to the main registrar. */
+export function routeNew(input: ProxyInput, route: Preprocessed): Routed {
+  const { sender, request, lookup } = input;
+  const { uri } = route;
+  if (sender === "stranger") return refuse("stranger");
+  if (uri.scheme !== "sip" && uri.scheme !== "sips" && uri.scheme !== "tel") {
+    return refuse("unsupported-scheme");
+  }
+  const forwarding = { input, route, isFromDevice: sender === "device" };
+  if (sender === "device") return relayToUpstream(forwarding);
+  const gruu = input.gruuTarget(uri);
+  if (gruu !== undefined) return relayToGruu(forwarding, gruu);
+  const targets = isOwnUri(input, uri) ? input.targetsOf(route.target) : [];
+  const takers = takersOf(input, targets);
+  if (targets.length > 0 && takers.length === 0) return refuseMethod(targets);
+  const groups = forkTargets(takers, lookup);
+  if (groups.length === 0) {
+    return request.toTag === "" ? refuseUnknown(lookup.noContactStatus) : refuse("no-dialog");
+  }
+  const branches = groups.map((devices) => devices.map((device) => branchTo(forwarding, device)));
+  return { kind: "relay", direction: "to-device", groups: branches };
+}
+
+/** The bindings that take a request of this method. */
+function takersOf(
+  { lookup, request }: ProxyInput,
+  targets: readonly Binding[],
+): readonly Binding[] {
+  if (!lookup.filtersMethods) return targets;
+  return targets.filter(
+    ({ methods }) => methods === "" || methods.split(",").includes(request.method),
+  );
+}
+
+/** RFC 3261 section 21.4.6: a 405 lists what would have been allowed. */
+function refuseMethod(targets: readonly Binding[]): Routed {
+  const methods = new Set(targets.flatMap((binding) => binding.methods.split(",")));
+  return refuse("method-not-allowed", `Allow: ${[...methods].join(", ")}\r\n`);
+}
+
+function relayToUpstream(forwarding: Forwarding): Routed {
+  const { input, route } = forwarding;
+  const { uri } = route;
+  const [first] = route.left;
+  // A device may choose its way as far as the main registrar has told it: no relay for anybody's Routes.
+  if (first !== undefined && !isUpstreamRoute(input, first.uri, first.uriText)) {
+    return refuse("foreign-route");
+  }
+  // A temporary GRUU keeps midreg's host, so that the main registrar sends it back here.
+  const isOurs = isOwnUri(input, uri) && !isTemporaryGruu(uri);
+  const user = uri.user === undefined ? "" : `${uri.user}@`;
+  const target = isOurs ? `${uri.scheme}:${user}${input.upstreamHost}${uri.params}` : undefined;
+  const { rewrite, requestUri, next } = forward(forwarding, target);
+  const token: DialogToken = { role: "caller", flow: input.source, ctid: callerCtid(input) };
+  const outgoing = input.upstreamSide;
+  const incoming = input.sideOf(input.source) ?? outgoing;
+  recordRoute(rewrite, input, token, { incoming, outgoing, requestUri, next });
+  return relayOne("to-upstream", { text: rewrite.toText(), nextHop: { kind: "upstream" } });
+}
+
+/** The main registrar itself, the domain it serves, or a Service-Route of its own (RFC 3608). */
+function isUpstreamRoute(input: ProxyInput, route: Uri, routeText: string): boolean {
+  if (input.isUpstreamHost(route.host, route.port)) return true;
+  const binding = input.callerBinding();
+  if (binding === undefined) return false;
+  const served = parseUri(binding.upstream.requestUri)?.host ?? "";
+  if (served !== "" && served.toLowerCase() === route.host.toLowerCase()) return true;
+  return serviceRoutesOf(binding).some((uri) => isSameUri(uri, routeText));
+}
+
+const SERVICE_ROUTE = /^service-route[ \t]*:(.*)$/gimu;
+
+function serviceRoutesOf({ replay }: Binding): readonly string[] {
+  const lines = [...replay.matchAll(SERVICE_ROUTE)].map(([, value = ""]) => value.trim());
+  const values = lines.flatMap((line) => splitList(line) ?? []);
+  return values.flatMap((value) => parseNameAddr(value)?.uri ?? []);
+}
+
+/**
+ * The binding of the device that calls, so that its dialog follows it to its next flow: the one of its GRUU, where it
+ * has one as its Contact (RFC 5627 section 6.2), else that of its From. Empty where it is not known.
+ */
+function callerCtid(input: ProxyInput): string {
+  const contacts = contactsOf(input.request);
+  const contact = contacts === "*" ? undefined : contacts?.[0];
+  // Nearly all contacts are no GRUUs and need no second look.
+  const uri = contact?.uri.includes(";gr") === true ? parseUri(contact.uri) : undefined;
+  const gruu = uri === undefined ? undefined : input.gruuTarget(uri);
+  if (gruu?.kind === "found" && gruu.binding.source === input.source) return gruu.binding.ctid;
+  return input.callerBinding()?.ctid ?? "";
+}

@@ -1,0 +1,181 @@
+import type { RelayBranch } from "../proxy/proxy-input.ts";
+import type { SipResponse } from "../sip/message.ts";
+import { Branch, type BranchFailure, type BranchModules, type BranchUser } from "./branch.ts";
+import { MAX_WAIT_MS, TIMER_C_MS } from "./limits.ts";
+import type { Timer, TimerOwner } from "./timer-queue.ts";
+
+/** Why a leg is not wanted any more. */
+export type OverReason =
+  /** Another one was answered with a 2xx. */
+  | "answered"
+  /** Another one was declined for all of them (6xx). */
+  | "declined"
+  /** The caller has given up. */
+  | "cancelled"
+  /** It has been waiting or ringing for as long as it may. */
+  | "timeout";
+
+/** Hears when a branch that is being held is not wanted any more; after that it cannot be resolved. */
+export interface HeldUser {
+  onOver(reason: OverReason): void;
+}
+
+/** A branch of a relay that is to come: it counts as not ended until it is resolved or given up. */
+export interface HeldBranch {
+  /** Sends it on like any other; false, and nothing is sent, when it was resolved before or is over. */
+  resolve(branch: RelayBranch): boolean;
+  /** There will be no branch: counts as a device that is away (480). Does nothing when it is over. */
+  giveUp(): void;
+}
+
+/** How a leg has ended without an answer. */
+export type LegFailure = BranchFailure | "given-up" | "breadth";
+
+/** Hears how a leg fares. */
+export interface LegUser {
+  onLegResponse(leg: Leg, response: SipResponse): void;
+  onLegFailure(leg: Leg, failure: LegFailure): void;
+  /** How much of Max-Breadth the leg may use, now that it is sent; 0 for none (RFC 5393 section 5.3.3). */
+  breadthFor(leg: Leg): number;
+}
+
+export interface LegPlan {
+  /** Undefined for one that is held. */
+  readonly branch: RelayBranch | undefined;
+  readonly method: string;
+  /** Goes into the branches of its Vias to detect loops. */
+  readonly mark: string;
+}
+
+type State = "new" | "held" | "live" | "over" | "ended";
+
+/**
+ * One device that a request is relayed to: its branch, and the next flow of the same device when one turns
+ * out to be dead (RFC 5626 section 7), one at a time; or a place held for a branch that is to come.
+ */
+export class Leg implements BranchUser, HeldBranch, TimerOwner {
+  readonly #plan: LegPlan;
+  readonly #user: LegUser;
+  readonly #modules: BranchModules;
+  #held: HeldUser | undefined;
+  #holdTimer: Timer | undefined;
+  #left: readonly RelayBranch[] = [];
+  #branch: Branch | undefined;
+  #breadth = 0;
+  #state: State = "new";
+
+  constructor(plan: LegPlan, user: LegUser, modules: BranchModules) {
+    this.#plan = plan;
+    this.#user = user;
+    this.#modules = modules;
+  }
+
+  /** The way its request went last; undefined before it was sent. */
+  get branch(): Branch | undefined {
+    return this.#branch;
+  }
+
+  get hasEnded(): boolean {
+    return this.#state === "ended";
+  }
+
+  /** Whether it has yet to be sent. */
+  get isToCome(): boolean {
+    return this.#state === "new" || this.#state === "held";
+  }
+
+  /** Max-Breadth that it takes up now. */
+  get breadth(): number {
+    return this.hasEnded ? 0 : this.#breadth;
+  }
+
+  /** Waits for its branch, for no longer than the sender of the request does. */
+  hold(user: HeldUser): void {
+    this.#state = "held";
+    this.#held = user;
+    const limitMs = this.#plan.method === "INVITE" ? TIMER_C_MS : MAX_WAIT_MS;
+    this.#holdTimer = this.#modules.timers.start(limitMs, this, "hold");
+  }
+
+  start(): void {
+    if (this.#state === "new" && this.#plan.branch !== undefined) this.#send(this.#plan.branch);
+  }
+
+  resolve(branch: RelayBranch): boolean {
+    if (this.#state !== "held") return false;
+    this.#holdTimer?.cancel();
+    this.#send(branch);
+    return true;
+  }
+
+  giveUp(): void {
+    if (this.#state === "held") this.#fail("given-up");
+  }
+
+  /** It is not wanted any more: what is under way is cancelled, what is held ends at once. */
+  cancel(reason: OverReason): void {
+    if (this.isToCome) {
+      const held = this.#held;
+      this.#fail(reason === "timeout" ? "given-up" : "cancelled");
+      held?.onOver(reason);
+      return;
+    }
+    if (this.#state === "live") this.#state = "over";
+    this.#branch?.cancel();
+  }
+
+  onTimer(): void {
+    this.cancel("timeout");
+  }
+
+  onBranchResponse(_: Branch, response: SipResponse): void {
+    const { status } = response;
+    // RFC 5626 section 7: 430, or 408, means that this flow does not lead to the device.
+    if ((status === 430 || status === 408) && this.#tryNext()) return;
+    if (status >= 200) this.#state = "ended";
+    this.#user.onLegResponse(this, response);
+  }
+
+  onBranchFailure(_: Branch, failure: BranchFailure): void {
+    const isDead = failure === "transport-error" || failure === "unresolved";
+    // Without a provisional response the sender of anything but an INVITE has given up by now, too.
+    const isSilent = failure === "timeout" && this.#plan.method === "INVITE";
+    if ((isDead || isSilent) && this.#tryNext()) return;
+    this.#fail(failure);
+  }
+
+  #tryNext(): boolean {
+    const [next] = this.#left;
+    if (next === undefined || this.#state !== "live") return false;
+    this.#left = this.#left.slice(1);
+    this.#sendOne(next);
+    return true;
+  }
+
+  #send(branch: RelayBranch): void {
+    this.#breadth = this.#user.breadthFor(this);
+    this.#state = "live";
+    if (this.#breadth === 0) return this.#fail("breadth");
+    this.#left = branch.others ?? [];
+    return this.#sendOne(branch);
+  }
+
+  #sendOne({ text, nextHop }: RelayBranch): void {
+    const { method, mark } = this.#plan;
+    const plan = { text: withBreadth(text, this.#breadth), nextHop, method, mark };
+    this.#branch = new Branch(plan, this, this.#modules);
+    this.#branch.start();
+  }
+
+  #fail(failure: LegFailure): void {
+    this.#holdTimer?.cancel();
+    this.#state = "ended";
+    this.#user.onLegFailure(this, failure);
+  }
+}
+
+/** The request with its Max-Breadth, which every proxied request has to have (RFC 5393 section 5.3.3). */
+export function withBreadth(text: string, breadth: number): string {
+  const headersAt = text.indexOf("\r\n") + 2;
+  return `${text.slice(0, headersAt)}Max-Breadth: ${breadth}\r\n${text.slice(headersAt)}`;
+}
