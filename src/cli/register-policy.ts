@@ -43,6 +43,7 @@ function policyOf(
     ...registrar,
     rule,
     aor: registrar,
+    pathUseReceived: registrar.pathUseReceived.flatMap((source) => parseNetwork(source) ?? []),
     defaultQ: defaultQ === undefined ? undefined : Math.round(defaultQ * 1000),
     upstreamHost: uri === undefined ? "" : `${uri.host}${port}`,
     maxCallIdLength: MAX_CALL_ID_LENGTH,

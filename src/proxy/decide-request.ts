@@ -282,15 +282,26 @@ function branchTo(input: ProxyInput, binding: Binding, own: number, next?: NameA
     const nextHop: NextHop = { kind: "uri", uri: next.uri, flow: binding.source };
     return { text: rewrite.toText(), nextHop };
   }
-  const firstHop = parseNameAddr(splitList(binding.path)?.[0] ?? "");
+  const path = pathBeyondUs(input, binding.path);
+  const firstHop = parseNameAddr(path[0] ?? "");
   if (firstHop === undefined) {
     const nextHop: NextHop = { kind: "flow", flow: binding.source };
     return { text: rewrite.toText(), nextHop };
   }
   // The Path vector is a preloaded Route (RFC 3327 section 5.3), ahead of any Route that is left.
-  rewrite.prepend(`Route: ${binding.path}`);
+  rewrite.prepend(`Route: ${path.join(", ")}`);
   const nextHop: NextHop = { kind: "uri", uri: firstHop.uri, flow: binding.source };
   return { text: rewrite.toText(), nextHop };
+}
+
+/**
+ * The hops of a Path from midreg on. Where midreg itself stands first, having been a proxy on the way of the
+ * REGISTER too, it would only send the request to itself.
+ */
+function pathBeyondUs(input: ProxyInput, path: string): readonly string[] {
+  const hops = path === "" ? [] : (splitList(path) ?? []);
+  const addresses = hops.slice(0, 2).flatMap((hop) => parseNameAddr(hop) ?? []);
+  return hops.slice(countOwnRoutes(input, addresses));
 }
 
 /** A contact as Request-URI: without what may not stand there (RFC 3261 sections 16.6 step 2, 19.1.1). */

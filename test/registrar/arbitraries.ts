@@ -216,6 +216,7 @@ const policy: fc.Arbitrary<Partial<RegisterPolicy>> = fc.record({
   maxContactsPolicy: fc.constantFrom("refuse", "evict-oldest", "evict-same-instance"),
   matchingMode: fc.constantFrom("contact", "contact", "contact-call-id", "instance", "param:x"),
   retryAfterSec: fc.constantFrom(0, 5),
+  onlyRequestContacts: usually(false, true),
   extraContactParams: fc.constantFrom("", ";site=b"),
   upstreamContactParams: fc.constantFrom([], ["q", "methods"], ["+sip.instance"]),
   gruu: usually(true, false),

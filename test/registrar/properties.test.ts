@@ -31,7 +31,7 @@ function decided(parts: InputParts): Decided | undefined {
   const ask = readRegister(parsed, { ...POLICY, ...parts.policy });
   if (!("status" in ask))
     return { input: buildInput(parts), decision: decideRegister(buildInput(parts)) };
-  if (![400, 423].includes(ask.status) || !/^[ -~]+$/u.test(ask.reason))
+  if (![400, 403, 423].includes(ask.status) || !/^[ -~]+$/u.test(ask.reason))
     throw new Error(ask.reason);
   return undefined;
 }
