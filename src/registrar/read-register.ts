@@ -120,9 +120,7 @@ function readContacts(
     if (isTooBrief(contact.expires, expires, policy)) return tooBrief(policy);
     const lifetimeSec = askedLifetime(contact.expires, expires, policy);
     if (lifetimeSec > 0 && policy.gruu && isLoop(contact, uri, aorUri)) return LOOP;
-    // A contact that stands twice is one binding, and its last word counts.
-    const twin = uris.findIndex((other) => isEqualUri(other, uri));
-    const at = twin === -1 ? uris.length : twin;
+    const at = placeAmong(uris, asked, uri);
     uris[at] = uri;
     asked[at] = {
       uri: contact.uri,
@@ -134,6 +132,20 @@ function readContacts(
     };
   }
   return asked;
+}
+
+/**
+ * Where a contact goes in the list: one that stands twice is one binding, and its last word counts. Equality is
+ * not transitive, since a parameter is ignored that only one URI has (RFC 3261 section 19.1.4): ";x=1" and ";x=2"
+ * differ, and both are the one without. That takes the place of all that it equals, so that no two of the list mean the same.
+ */
+function placeAmong(uris: Uri[], asked: AskedContact[], uri: Uri): number {
+  const twins = uris.flatMap((other, at) => (isEqualUri(other, uri) ? [at] : []));
+  for (const at of twins.slice(1).toReversed()) {
+    uris.splice(at, 1);
+    asked.splice(at, 1);
+  }
+  return twins[0] ?? uris.length;
 }
 
 /** RFC 5627 section 5.1: a contact with an instance must not lead back to its own address-of-record. */
