@@ -18,6 +18,7 @@ process.exitCode = await runProgram({
   onceStopped: (stop) => {
     for (const signal of ["SIGTERM", "SIGINT"]) process.once(signal, () => stop(signal));
   },
+  onReload: (reload) => void process.on("SIGHUP", reload),
 });
 // Everything has been closed in order; what is left, such as a name look-up under way, is not waited for.
 process.exit();

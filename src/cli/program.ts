@@ -11,7 +11,7 @@ import { createLogger } from "./logger.ts";
 import { operate } from "./operate.ts";
 import type { OperatorCommand } from "./operator-commands.ts";
 import { OperatorError } from "./operator-error.ts";
-import { serve } from "./serve.ts";
+import { type Appliance, serve } from "./serve.ts";
 
 /** What the program uses of the process it runs in. */
 export interface Surroundings {
@@ -23,6 +23,8 @@ export interface Surroundings {
   readonly readInput: () => string;
   /** Calls back once, at the next signal that asks the process to stop. */
   readonly onceStopped: (stop: (signal: string) => void) => void;
+  /** Calls back at each signal that asks the process to read its files anew. */
+  readonly onReload: (reload: () => void) => void;
 }
 
 /** In the README: 4 is an address-of-record or contact that is not there. */
@@ -127,7 +129,11 @@ async function run(command: SettingsCommand, surroundings: Surroundings): Promis
   for (const warning of warnings) log.warn({}, warning);
   try {
     const asked = stopSignal(surroundings);
+    let running: Appliance | undefined;
+    // What comes before midreg is ready is met by the start itself.
+    surroundings.onReload(() => running?.reload());
     const appliance = await serve(settings, { version: readVersion(), log });
+    running = appliance;
     log.info({ signal: await asked }, "stopping");
     // The first signal drains, the second ends the drain.
     const forced = stopSignal(surroundings).then(() => false);

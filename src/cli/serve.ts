@@ -19,7 +19,7 @@ import { NodeDns } from "../transport/node-dns.ts";
 import { SipResolver } from "../transport/resolve.ts";
 import { readUdpDrops } from "../transport/udp-drops.ts";
 import { UdpTransport } from "../transport/udp-transport.ts";
-import { buildDigestOptions, loadCredentials } from "./credentials.ts";
+import { buildDigestOptions, loadCredentials, reloadCredentials } from "./credentials.ts";
 import { DATABASE_FILE, MIGRATIONS_DIR, makeDataDirectory } from "./data-directory.ts";
 import { readInstallSecret } from "./install-secret.ts";
 import type { Logger } from "./logger.ts";
@@ -36,6 +36,8 @@ const RESOLVE_LIMIT_MS = 3000;
 export interface Appliance {
   /** Drains and releases everything. Resolves to whether all work under way was finished. */
   stop(): Promise<boolean>;
+  /** Reads anew what can be read anew while it runs; a mistake in it is logged and changes nothing. */
+  reload(): void;
 }
 
 /** Starts the appliance. Rejects with an error of one line when something is in the way. */
@@ -80,7 +82,6 @@ export async function serve(
     await server.start();
     opened.push(async () => server.drain());
     watchDrops(metrics, transport);
-    const { bindings } = store.status();
     const tookMs = Math.round(performance.now() - startedMs);
     log.info(
       {
@@ -90,12 +91,13 @@ export async function serve(
         mode: settings.registrar.mode,
         absorb: settings.registrar.absorb,
         admin: admin.place,
-        bindings,
+        bindings: store.status().bindings,
         tookMs,
       },
       "ready",
     );
-    return { stop: async () => closeAll(opened) };
+    const reload = (): void => reloadCredentials(credentials, settings, log);
+    return { stop: async () => closeAll(opened), reload };
   } catch (error) {
     await closeAll(opened);
     throw error;

@@ -35,6 +35,7 @@ async function credential(
     },
     readInput: () => input,
     onceStopped: () => undefined,
+    onReload: () => undefined,
   });
   return { code, ...written };
 }

@@ -56,6 +56,7 @@ async function explain(register: string | undefined, ...more: string[]): Promise
       written.err += text.replaceAll(file, "FILE");
     },
     onceStopped: () => undefined,
+    onReload: () => undefined,
     readInput: () => "",
   });
   return { code, ...written };
@@ -178,6 +179,7 @@ In force, * by rule yealink:
       out: () => undefined,
       err: (text) => written.push(text),
       onceStopped: () => undefined,
+      onReload: () => undefined,
       readInput: () => "",
     });
     expect(code).toBe(2);

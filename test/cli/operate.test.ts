@@ -64,6 +64,7 @@ async function midreg(argv: readonly string[], env: Record<string, string> = {})
       written.err += text;
     },
     onceStopped: () => undefined,
+    onReload: () => undefined,
     readInput: () => "",
   });
   return { code, ...written };

@@ -28,6 +28,7 @@ async function run(
     },
     readInput: () => input,
     onceStopped: (stop) => stop("SIGTERM"),
+    onReload: () => undefined,
   });
   return { code, ...written };
 }

@@ -13,7 +13,7 @@ import { SERVER_PLACE, World, type WorldOptions } from "../../support/world.ts";
 export const ALICE = "alice@sip.test";
 export const ALICE_URI = "sip:alice@sip.test";
 export const PLACE = "198.51.100.7:40000";
-export const OTHER_PLACE = "198.51.100.8:40000";
+const OTHER_PLACE = "198.51.100.8:40000";
 export const CONTACT = `<sip:alice@${PLACE}>`;
 
 export interface Row {
