@@ -14,6 +14,7 @@ import {
   mutatedRegister,
   PHONE_CALL_IDS,
   PHONE_TAG,
+  twinRegister,
 } from "./arbitraries.ts";
 import { buildInput, decideAs, type InputParts, NOW_MS } from "./fixtures.ts";
 import { faultsOfAbsorbed, faultsOfAnswer, faultsOfEnd, faultsOfForward } from "./soundness.ts";
@@ -77,6 +78,7 @@ describe("any REGISTER, whatever is known of its address-of-record", () => {
   test.each([
     ["well formed", goodRegister],
     ["damaged", mutatedRegister],
+    ["with contacts that equal some of the others", twinRegister],
   ])("%s: is absorbed, refused or forwarded, and that is sound", (_, register) => {
     fc.assert(
       fc.property(inputParts(register), (parts) => {
