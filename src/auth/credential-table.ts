@@ -14,15 +14,21 @@ type Ha1s = Readonly<Partial<Record<DigestAlgorithm, string>>>;
 
 /** The credentials in memory, for looking them up. */
 export class CredentialTable {
-  readonly #users = new Map<string, Ha1s>();
+  #users = new Map<string, Ha1s>();
   /** What the first user of each realm has. */
-  readonly #samples = new Map<string, string>();
+  #samples = new Map<string, string>();
 
   /** Adds a credential, or replaces the one of the same user, realm and algorithm. */
   add({ username, realm, algorithm, ha1 }: Credential): void {
     const key = keyOf(username, realm);
     this.#users.set(key, { ...this.#users.get(key), [algorithm]: ha1 });
     if (!this.#samples.has(realm)) this.#samples.set(realm, key);
+  }
+
+  /** Takes what another table holds in the place of its own. The other one is not to be used any more. */
+  replaceWith(other: CredentialTable): void {
+    this.#users = other.#users;
+    this.#samples = other.#samples;
   }
 
   /** Users, counted once for each realm. */

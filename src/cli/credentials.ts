@@ -7,6 +7,7 @@ import type { Settings } from "../config/settings.ts";
 import type { Log } from "../ports.ts";
 import type { DigestOptions } from "../server/digest-gate.ts";
 import { readCredentials } from "../store/credential-store.ts";
+import { StoreError } from "../store/store-error.ts";
 import { DATABASE_FILE } from "./data-directory.ts";
 import { StartError } from "./start-error.ts";
 
@@ -53,6 +54,20 @@ export function loadCredentials(settings: Settings, log: Log): CredentialTable {
     );
   }
   return table;
+}
+
+/**
+ * Reads the credentials anew into a table that is in use: it holds either all of the new ones or, when there is a
+ * mistake, all of those of before.
+ */
+export function reloadCredentials(table: CredentialTable, settings: Settings, log: Log): void {
+  try {
+    table.replaceWith(loadCredentials(settings, log));
+    log.info({ users: table.size }, "credentials reloaded");
+  } catch (error) {
+    if (!(error instanceof StartError) && !(error instanceof StoreError)) throw error;
+    log.error({ reason: error.message }, "credentials not reloaded; those of before still hold");
+  }
 }
 
 /** How midreg challenges, in the form the server takes it. Throws a StartError. */

@@ -50,7 +50,7 @@ export function explainRegister(settings: Settings, question: RegisterQuestion):
     "",
     policy === base ? "In force, without a rule:" : `In force, * by rule ${policy.rule}:`,
     ...settingLines(policy, base),
-    ...refusalLines(request, policy),
+    ...refusalLines(request, policy, address),
     "",
   ].join("\n");
 }
@@ -118,6 +118,7 @@ const SETTINGS: Readonly<Record<string, (policy: RegisterPolicy) => Shown>> = {
   max_contacts_policy: (policy) => policy.maxContactsPolicy,
   matching_mode: (policy) => policy.matchingMode,
   path_mode: (policy) => policy.pathMode,
+  only_request_contacts: (policy) => (policy.onlyRequestContacts ? "yes" : "no"),
   absorb: (policy) => policy.absorb,
   extra_contact_params: (policy) => policy.extraContactParams,
   attr: (policy) => policy.attr,
@@ -132,7 +133,7 @@ function settingLines(policy: RegisterPolicy, base: RegisterPolicy): string[] {
 }
 
 /** What the REGISTER is answered before anything is looked up, if it is. */
-function refusalLines(request: SipRequest, policy: RegisterPolicy): string[] {
-  const ask = readRegister(request, policy);
+function refusalLines(request: SipRequest, policy: RegisterPolicy, address: string): string[] {
+  const ask = readRegister(request, policy, address);
   return "status" in ask ? ["", `It is refused with ${ask.status} ${ask.reason}.`] : [];
 }

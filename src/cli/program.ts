@@ -7,7 +7,7 @@ import { type Command, parseCommandLine } from "./command-line.ts";
 import type { CredentialCommand } from "./credential-arguments.ts";
 import { runCredentialCommand } from "./credential-command.ts";
 import { ExplainError, explainRegister } from "./explain-register.ts";
-import { createLogger, type Logger } from "./logger.ts";
+import { createLogger } from "./logger.ts";
 import { operate } from "./operate.ts";
 import type { OperatorCommand } from "./operator-commands.ts";
 import { OperatorError } from "./operator-error.ts";
@@ -23,7 +23,7 @@ export interface Surroundings {
   readonly readInput: () => string;
   /** Calls back once, at the next signal that asks the process to stop. */
   readonly onceStopped: (stop: (signal: string) => void) => void;
-  /** Calls back at each signal that asks for files to be read again. */
+  /** Calls back at each signal that asks the process to read its files anew. */
   readonly onReload: (reload: () => void) => void;
 }
 
@@ -129,8 +129,11 @@ async function run(command: SettingsCommand, surroundings: Surroundings): Promis
   for (const warning of warnings) log.warn({}, warning);
   try {
     const asked = stopSignal(surroundings);
+    let running: Appliance | undefined;
+    // What comes before midreg is ready is met by the start itself.
+    surroundings.onReload(() => running?.reload());
     const appliance = await serve(settings, { version: readVersion(), log });
-    surroundings.onReload(() => reload(appliance, log));
+    running = appliance;
     log.info({ signal: await asked }, "stopping");
     // The first signal drains, the second ends the drain.
     const forced = stopSignal(surroundings).then(() => false);
@@ -142,16 +145,6 @@ async function run(command: SettingsCommand, surroundings: Surroundings): Promis
     return EXIT.failed;
   } finally {
     log.flush();
-  }
-}
-
-/** What cannot be read again stays as it was; the process goes on in any case. */
-function reload(appliance: Appliance, log: Logger): void {
-  try {
-    appliance.reload();
-    log.info({}, "certificates read again");
-  } catch (error) {
-    log.error({ reason: reasonOf(error) }, "reload failed, the old certificates stay in use");
   }
 }
 

@@ -44,6 +44,7 @@ function policyOf(
     ...registrar,
     rule,
     aor: registrar,
+    pathUseReceived: registrar.pathUseReceived.flatMap((source) => parseNetwork(source) ?? []),
     defaultQ: defaultQ === undefined ? undefined : Math.round(defaultQ * 1000),
     extraContactParams: withTransport(registrar.extraContactParams, upstreamUri),
     upstreamHost: uri === undefined ? "" : `${uri.host}${port}`,

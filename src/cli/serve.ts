@@ -19,7 +19,7 @@ import { NodeDns } from "../transport/node-dns.ts";
 import { SipResolver } from "../transport/resolve.ts";
 import { SipTransport } from "../transport/sip-transport.ts";
 import { readUdpDrops } from "../transport/udp-drops.ts";
-import { buildDigestOptions, loadCredentials } from "./credentials.ts";
+import { buildDigestOptions, loadCredentials, reloadCredentials } from "./credentials.ts";
 import { DATABASE_FILE, MIGRATIONS_DIR, makeDataDirectory } from "./data-directory.ts";
 import { readInstallSecret } from "./install-secret.ts";
 import type { Logger } from "./logger.ts";
@@ -35,10 +35,10 @@ const RESOLVE_LIMIT_MS = 3000;
 
 /** A running appliance. */
 export interface Appliance {
-  /** Reads the certificates again. Throws, and goes on with the old ones, when they are no good. */
-  reload(): void;
   /** Drains and releases everything. Resolves to whether all work under way was finished. */
   stop(): Promise<boolean>;
+  /** Reads anew what can be read anew while it runs; a mistake in it is logged and changes nothing. */
+  reload(): void;
 }
 
 /** Starts the appliance. Rejects with an error of one line when something is in the way. */
@@ -88,10 +88,24 @@ export async function serve(
     opened.push(async () => server.drain());
     watchDrops(metrics, transport);
     logReady(settings, { version, log, transport, place: admin.place, store, startedMs });
-    return { reload: () => transport.reload(), stop: async () => closeAll(opened) };
+    const reload = (): void => {
+      reloadCredentials(credentials, settings, log);
+      reloadCertificates(transport, log);
+    };
+    return { stop: async () => closeAll(opened), reload };
   } catch (error) {
     await closeAll(opened);
     throw error;
+  }
+}
+
+/** What cannot be read again stays as it was; midreg goes on in any case. */
+function reloadCertificates(transport: SipTransport, log: Logger): void {
+  try {
+    transport.reload();
+  } catch (error) {
+    const reason = error instanceof Error ? error.message : String(error);
+    log.error({ reason }, "certificates not read again, the old ones stay in use");
   }
 }
 

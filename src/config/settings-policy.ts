@@ -1,8 +1,9 @@
 /**
- * Settings of mid_registrar about single registrations, which rules may set as well (settings-rules.ts).
+ * Settings of mid_registrar about single registrations, most of which rules may set as well (settings-rules.ts).
  */
-import { choice, leaf, wholeNumber } from "./leaf.ts";
-import { parseAttr, parseMatchingMode } from "./sip-syntax.ts";
+import { choice, leaf, listOf, onOrOff, wholeNumber } from "./leaf.ts";
+import { parseSource } from "./settings-rules.ts";
+import { parseAttr, parseDefaultQ, parseMatchingMode } from "./sip-syntax.ts";
 
 const RANGE_RULE = "percent of it may be taken off at random, so that phones spread; 0 for none.";
 
@@ -18,6 +19,13 @@ export const policySettings = {
     `Of a lifetime that a phone asks for, so many ${RANGE_RULE}`,
   ).prefault("0"),
   default_expires_range: wholeNumber(0, 100, `Of default_expires, so many ${RANGE_RULE}`).prefault(
+    "0",
+  ),
+  default_q: leaf(parseDefaultQ, {
+    description: "Preference of contacts that give none, from 0 to 1; or none.",
+    type: ["number", "string"],
+  }).prefault("none"),
+  max_contacts: wholeNumber(0, 1000, "Contacts an address-of-record may have; 0 for any.").prefault(
     "0",
   ),
   max_contacts_policy: choice(
@@ -43,5 +51,14 @@ export const policySettings = {
     },
     "Path is always kept and used. Told to no phone, to those that support it, or demanded of them.",
   ).prefault("lazy"),
+  path_use_received: listOf(
+    leaf(parseSource, {
+      description:
+        "Proxies that are believed about where devices are (received in Path): ADDRESS or NETWORK/BITS.",
+    }),
+  ).prefault([]),
+  only_request_contacts: onOrOff(
+    "Whether the answer to a REGISTER lists its own contacts only, instead of all of the user.",
+  ).prefault("false"),
   attr: leaf(parseAttr, { description: "A remark kept with each binding." }).prefault(""),
 };

@@ -45,7 +45,7 @@ function parsePattern(text: string): string | Refusal {
   }
 }
 
-function parseSource(text: string): string | Refusal {
+export function parseSource(text: string): string | Refusal {
   const rule = "must be an IP address or NETWORK/BITS such as 10.0.0.0/8 or 2001:db8::/32";
   const [, address = "", bits = "0"] = /^([^/%]*)(?:\/(\d{1,3}))?$/u.exec(text) ?? [];
   const family = isIP(address);

@@ -9,7 +9,7 @@ import { splitList } from "../sip/split-list.ts";
 import { parseUri, serializeUri, uriParam } from "../sip/uri.ts";
 import type { DialogToken } from "./dialog-token.ts";
 import { hidePush } from "./hide-push.ts";
-import type { Preprocessed } from "./preprocess.ts";
+import { isOwnUri, type Preprocessed } from "./preprocess.ts";
 import type { NextHop, ProxyInput, RelayBranch } from "./proxy-input.ts";
 import { recordRoute } from "./record-route.ts";
 
@@ -119,9 +119,9 @@ export function branchTo(
 /** The way to a binding: its Path and then the Routes that the request has left, or its flow. */
 function branchOver(forwarding: Forwarding, binding: Binding, usesPath: boolean): RelayBranch {
   const { input } = forwarding;
-  const hasPath = usesPath && isPath(binding.path);
   const target = requestUriOf(binding.contact);
-  const { rewrite, requestUri, next } = forward(forwarding, target, hasPath ? binding.path : "");
+  const path = usesPath ? pathBeyondUs(input, binding.path) : "";
+  const { rewrite, requestUri, next } = forward(forwarding, target, path);
   const token: DialogToken = { role: "callee", flow: binding.source, ctid: binding.ctid };
   const outgoing = input.sideOf(binding.source) ?? input.upstreamSide;
   const incoming = input.sideOf(input.source) ?? input.upstreamSide;
@@ -132,6 +132,19 @@ function branchOver(forwarding: Forwarding, binding: Binding, usesPath: boolean)
   return { text: rewrite.toText(), nextHop };
 }
 
-function isPath(path: string): boolean {
-  return path !== "" && parseNameAddr(splitList(path)?.[0] ?? "") !== undefined;
+/**
+ * The hops of a Path from midreg on; empty for none. Where midreg itself stands first, having been a proxy on the way
+ * of the REGISTER too, it would only send the request to itself.
+ */
+function pathBeyondUs(input: ProxyInput, path: string): string {
+  if (path === "") return "";
+  const hops = splitList(path) ?? [];
+  const first = hops.findIndex((hop) => !isOwnHop(input, hop));
+  const beyond = first === -1 ? [] : hops.slice(first);
+  return parseNameAddr(beyond[0] ?? "") === undefined ? "" : beyond.join(", ");
+}
+
+function isOwnHop(input: ProxyInput, hop: string): boolean {
+  const uri = parseUri(parseNameAddr(hop)?.uri ?? "");
+  return uri !== undefined && isOwnUri(input, uri);
 }

@@ -24,7 +24,7 @@ import { gruuSourceOf, registrationStart, restartedSiblings, upstreamGruuOf } fr
 import { tooBriefFor } from "./interval-too-brief.ts";
 import { lifetimeWithin } from "./lifetimes.ts";
 import type { RegisterAsk } from "./read-register.ts";
-import { contactLine, pathLine } from "./register-answer.ts";
+import { contactLine, listedBindings, pathLine, retryAfterLine } from "./register-answer.ts";
 import type { RegisterPolicy } from "./register-policy.ts";
 import { ctidOf, type ForwardedContact, type ForwardedRegister } from "./rewrite-register.ts";
 import { isSharedContact, registrationKey, sharedKey, sharers } from "./shared-contact.ts";
@@ -44,7 +44,7 @@ export interface RegisterAnswerInput {
   readonly policy: RegisterPolicy;
   /** Tag for answers of midreg's own. */
   readonly toTag: string;
-  readonly ids: GruuKeys;
+  readonly ids: GruuKeys & { fraction(): number };
   /** host:port of the listener that faces the main registrar. */
   readonly upstreamSentBy: string;
 }
@@ -92,8 +92,7 @@ function ownError(
   status: number,
   phrase: string,
 ): RegisterAnswer {
-  const { retryAfterSec } = input.policy;
-  const headers = retryAfterSec > 0 ? `Retry-After: ${retryAfterSec}\r\n` : "";
+  const headers = retryAfterLine(input.policy, input.ids.fraction());
   const text = buildResponse(input.request, status, phrase, { toTag: input.toTag, headers });
   return { reason, change: undefined, status, text, undo: NO_UNDO };
 }
@@ -442,7 +441,9 @@ function accepted(
   { change, undo, bindings }: Acceptance,
 ): RegisterAnswer {
   const valid = validBindings({ aor: input.ask.aor, bindings }, input.nowMs);
-  const contacts = contactLine(valid, input.nowMs, undefined, gruuSourceOf(input));
+  const asked = input.forward.contacts.map(({ ctid }) => ctid);
+  const listed = listedBindings(input.ask, valid, asked);
+  const contacts = contactLine(listed, input.nowMs, undefined, gruuSourceOf(input));
   const own = contacts + pathLine(input.ask);
   const text = restoreResponse(input, response, { kept: KEPT_OF_2XX, own });
   return { reason: "accepted", change, status: response.status, text, undo };

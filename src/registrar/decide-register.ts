@@ -10,7 +10,7 @@ import { gruuSourceOf, registrationStart, restartedSiblings } from "./gruu.ts";
 import { type ForwardReason, type JudgedContact, judgeContact } from "./judge-contact.ts";
 import { isSpread } from "./lifetimes.ts";
 import { methodsOf, userAgentOf } from "./read-register.ts";
-import { contactLine, pathLine } from "./register-answer.ts";
+import { contactLine, listedBindings, pathLine, retryAfterLine } from "./register-answer.ts";
 import type { RegisterInput } from "./register-input.ts";
 import { buildForward, type ForwardedRegister, isShared } from "./rewrite-register.ts";
 
@@ -148,7 +148,8 @@ function absorb(
     const restarted = restartedSiblings(input.record, put, input.nowMs);
     put.push(...restarted.filter(({ ctid }) => !remove.includes(ctid)));
   }
-  const answer = answer200(input, { touch, put, remove }, own);
+  const asked = judged.flatMap(({ binding }) => binding?.ctid ?? []);
+  const answer = answer200(input, { touch, put, remove, asked }, own);
   const refreshes = touch.length + put.length;
   if (refreshes + remove.length === 0) {
     const reason = judged.length === 0 ? "fetch" : "retransmission";
@@ -218,16 +219,19 @@ interface Absorbed {
   readonly touch: readonly Touch[];
   readonly put: readonly Binding[];
   readonly remove: readonly string[];
+  /** Bindings that the request is about. */
+  readonly asked: readonly string[];
 }
 
 /** The 200 that lists the bindings as they will be once the refreshes are made. */
 function answer200(
   input: RegisterInput,
-  { touch, put, remove }: Absorbed,
+  { touch, put, remove, asked }: Absorbed,
   own: Binding | undefined,
 ): string {
   const valid = validBindings(withPut(input.record, put), input.nowMs);
-  const listed = remove.length === 0 ? valid : valid.filter(({ ctid }) => !remove.includes(ctid));
+  const kept = remove.length === 0 ? valid : valid.filter(({ ctid }) => !remove.includes(ctid));
+  const listed = listedBindings(input.ask, kept, asked);
   // Headers of the main registrar's own 200 that phones need again, such as Service-Route.
   const replay = own?.replay ?? "";
   const contacts = contactLine(listed, input.nowMs, touch, gruuSourceOf(input));
@@ -255,8 +259,7 @@ function reject(
   status: number,
   phrase: string,
 ): RegisterDecision {
-  const { retryAfterSec } = input.policy;
-  const headers = status >= 500 && retryAfterSec > 0 ? `Retry-After: ${retryAfterSec}\r\n` : "";
+  const headers = status >= 500 ? retryAfterLine(input.policy, input.ids.fraction()) : "";
   const answer = buildResponse(input.request, status, phrase, {
     toTag: statelessTag(input.request, input.ids),
     headers,

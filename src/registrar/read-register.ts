@@ -2,14 +2,15 @@ import { canonicalAor } from "../location/address-of-record.ts";
 import { isEqualUri } from "../sip/compare-uri.ts";
 import { type Contact, contactsOf } from "../sip/contact.ts";
 import { HEADER } from "../sip/header-name.ts";
-import { addressesOf, secondsHeader, tokensOf } from "../sip/header-values.ts";
+import { secondsHeader, tokensOf } from "../sip/header-values.ts";
 import { instanceOf } from "../sip/instance-id.ts";
 import { hasHeader, headerValue, headerValues, type SipRequest } from "../sip/message.ts";
-import { paramValue, withoutParams } from "../sip/params.ts";
+import { withoutParams } from "../sip/params.ts";
 import { badRequest, type SipError } from "../sip/sip-error.ts";
 import { parseUri, type Uri } from "../sip/uri.ts";
 import { isOwnAor } from "./gruu.ts";
 import { askedLifetime, isTooBrief, rangePercentFor, requestedLifetime } from "./lifetimes.ts";
+import { readPath } from "./path.ts";
 import type { RegisterPolicy } from "./register-policy.ts";
 
 /** One contact of a REGISTER as it will be stored if it is accepted. */
@@ -36,14 +37,23 @@ export interface RegisterAsk {
   readonly isStar: boolean;
   /** Path values joined by a comma; empty for none. */
   readonly path: string;
+  /** Where a trusted proxy has heard the device, as ADDRESS:PORT (path.ts); empty when none says so. */
+  readonly received: string;
   /** Whether the device understands Path in answers, and is to be given it (RFC 3327 section 5.3). */
   readonly supportsPath: boolean;
   /** Whether it wants GRUUs in answers (RFC 5627 section 5.2), and gets them. */
   readonly supportsGruu: boolean;
 }
 
-/** Reads a REGISTER (RFC 3261 section 10.3 steps 5 to 7, checks only); an error says what to answer. */
-export function readRegister(request: SipRequest, policy: RegisterPolicy): RegisterAsk | SipError {
+/**
+ * Reads a REGISTER (RFC 3261 section 10.3 steps 5 to 7, checks only); an error says what to answer. `from` is the
+ * address it came from, an IP literal without brackets.
+ */
+export function readRegister(
+  request: SipRequest,
+  policy: RegisterPolicy,
+  from = "",
+): RegisterAsk | SipError {
   const aor = canonicalAor(request.to.uri, policy.aor);
   if (typeof aor !== "string") return aor;
   if (request.callId.length > policy.maxCallIdLength) return badRequest("Call-ID too long");
@@ -51,22 +61,24 @@ export function readRegister(request: SipRequest, policy: RegisterPolicy): Regis
   if (Number.isNaN(expires)) return badRequest("Malformed Expires");
   const contacts = contactsOf(request);
   if (contacts === undefined) return badRequest("Malformed Contact");
-  const path = readPath(request, policy);
-  if (typeof path !== "string") return path;
+  const read = readPath(request, policy, from);
+  if ("status" in read) return read;
+  const { path, received } = read;
   const isStar = contacts === "*";
   // RFC 3261 section 10.2.2: "*" is only for removal, and only with Expires: 0.
   if (isStar && expires !== 0) return badRequest("Contact * without Expires 0");
   const asked = isStar ? NO_CONTACTS : readContacts(contacts, expires, policy, request.to.uri);
   if ("status" in asked) return asked;
-  return { policy, aor, contacts: asked, isStar, path, ...supportOf(request, path, policy) };
+  return {
+    policy,
+    aor,
+    contacts: asked,
+    isStar,
+    path,
+    received,
+    ...supportOf(request, path, policy),
+  };
 }
-
-/** RFC 3327 section 5.3 lets a registrar refuse a Path that the device would not understand in its answer. */
-const PATH_NOT_SUPPORTED: SipError = {
-  status: 420,
-  reason: "Bad Extension",
-  headers: "Unsupported: path\r\n",
-};
 
 function supportOf(
   request: SipRequest,
@@ -108,9 +120,7 @@ function readContacts(
     if (isTooBrief(contact.expires, expires, policy)) return tooBrief(policy);
     const lifetimeSec = askedLifetime(contact.expires, expires, policy);
     if (lifetimeSec > 0 && policy.gruu && isLoop(contact, uri, aorUri)) return LOOP;
-    // A contact that stands twice is one binding, and its last word counts.
-    const twin = uris.findIndex((other) => isEqualUri(other, uri));
-    const at = twin === -1 ? uris.length : twin;
+    const at = placeAmong(uris, asked, uri);
     uris[at] = uri;
     asked[at] = {
       uri: contact.uri,
@@ -122,6 +132,20 @@ function readContacts(
     };
   }
   return asked;
+}
+
+/**
+ * Where a contact goes in the list: one that stands twice is one binding, and its last word counts. Equality is
+ * not transitive, since a parameter is ignored that only one URI has (RFC 3261 section 19.1.4): ";x=1" and ";x=2"
+ * differ, and both are the one without. That takes the place of all that it equals, so that no two of the list mean the same.
+ */
+function placeAmong(uris: Uri[], asked: AskedContact[], uri: Uri): number {
+  const twins = uris.flatMap((other, at) => (isEqualUri(other, uri) ? [at] : []));
+  for (const at of twins.slice(1).toReversed()) {
+    uris.splice(at, 1);
+    asked.splice(at, 1);
+  }
+  return twins[0] ?? uris.length;
 }
 
 /** RFC 5627 section 5.1: a contact with an instance must not lead back to its own address-of-record. */
@@ -184,23 +208,4 @@ export function methodsOf(request: SipRequest): string {
   if (!hasHeader(request, HEADER.allow)) return "";
   const methods = tokensOf(request, HEADER.allow).join(",").toUpperCase();
   return methods.length > MAX_METHODS_LENGTH ? "" : methods;
-}
-
-function isPathSupported(request: SipRequest): boolean {
-  return tokensOf(request, HEADER.supported).includes("path");
-}
-
-function readPath(request: SipRequest, policy: RegisterPolicy): string | SipError {
-  if (!hasHeader(request, HEADER.path)) return "";
-  if (policy.pathMode === "strict" && !isPathSupported(request)) return PATH_NOT_SUPPORTED;
-  const values = addressesOf(request, HEADER.path);
-  const first = values?.[0];
-  if (first === undefined) return badRequest("Malformed Path");
-  const uri = parseUri(first.uri);
-  // A Path is a preloaded Route, so its first hop must route loosely (RFC 3327 section 5.2).
-  if (uri === undefined || paramValue(uri.params, "lr") === undefined) {
-    return badRequest("Path without lr");
-  }
-  const path = headerValues(request, HEADER.path).join(", ");
-  return path.length > policy.maxPathLength ? badRequest("Path too long") : path;
 }

@@ -6,6 +6,7 @@ import type { Touch } from "../location/change.ts";
 import { formatQ } from "../sip/contact.ts";
 import { type GruuSource, gruuParams } from "./gruu.ts";
 import type { RegisterAsk } from "./read-register.ts";
+import type { RegisterPolicy } from "./register-policy.ts";
 
 /** How much of a binding's life is left, in whole seconds, at least one. */
 function remainingSec(expiresAtMs: number, nowMs: number): number {
@@ -46,4 +47,29 @@ const NO_TOUCHES: readonly Touch[] = [];
 /** The Path of the request, given back to devices that understand it (RFC 3327 section 5.3). */
 export function pathLine(ask: RegisterAsk): string {
   return ask.path !== "" && ask.supportsPath ? `Path: ${ask.path}\r\n` : "";
+}
+
+/**
+ * The bindings that a 200 lists: all of them (RFC 3261 section 10.3 step 8), or those of the request where the
+ * policy says so. A fetch asks for all, and a star has none of its own.
+ */
+export function listedBindings(
+  { contacts, policy }: RegisterAsk,
+  valid: readonly Binding[],
+  asked: readonly string[],
+): readonly Binding[] {
+  if (!policy.onlyRequestContacts || contacts.length === 0) return valid;
+  return valid.filter(({ ctid }) => asked.includes(ctid));
+}
+
+/**
+ * The Retry-After line of an error of midreg's own, so that those who got it do not all come back at once: up to
+ * half as long again as set, as `fraction` (from 0, included, to 1) has it. Empty for none.
+ */
+export function retryAfterLine(
+  { retryAfterSec }: Pick<RegisterPolicy, "retryAfterSec">,
+  fraction: number,
+): string {
+  if (retryAfterSec === 0) return "";
+  return `Retry-After: ${retryAfterSec + Math.floor(fraction * (Math.floor(retryAfterSec / 2) + 1))}\r\n`;
 }

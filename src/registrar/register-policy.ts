@@ -1,6 +1,7 @@
 import type { AorPolicy } from "../location/address-of-record.ts";
 import type { Mode } from "../location/binding.ts";
 import type { MatchingMode } from "../location/match-contact.ts";
+import type { Network } from "../location/network.ts";
 
 /** How REGISTERs are decided. Durations are in seconds; names follow OpenSIPS' parameters. */
 export interface RegisterPolicy {
@@ -40,10 +41,14 @@ export interface RegisterPolicy {
    * devices that support it, `strict` refuses it from those that do not.
    */
   readonly pathMode: "off" | "lazy" | "strict";
+  /** Where the proxies are whose word counts on where a device is (path.ts). */
+  readonly pathUseReceived: readonly Network[];
+  /** Whether a 200 lists the contacts of its request only, instead of all that are bound. */
+  readonly onlyRequestContacts: boolean;
   /** The operator's own remark on the bindings made under this policy. */
   readonly attr: string;
   readonly maxContactLength: number;
-  /** Retry-After of midreg's own 5xx answers; 0 is none. */
+  /** Retry-After of midreg's own 5xx answers, at least; 0 is none. */
   readonly retryAfterSec: number;
   /** How long an equal CSeq counts as a retransmission. */
   readonly cseqDelaySec: number;

@@ -20,6 +20,15 @@ export function flowOf({ listener, address, port, connection }: Arrival): string
   return serializeFlow(listener.id, address, port, connection);
 }
 
+/**
+ * The flow that leads to the device of a REGISTER: where a trusted proxy says it has heard it, else the one the
+ * REGISTER came on. What a connection leads to is known without being told.
+ */
+export function deviceFlow(arrival: Arrival, { received }: { readonly received: string }): string {
+  if (received === "" || arrival.connection !== "") return flowOf(arrival);
+  return `${arrival.listener.id}<${received}`;
+}
+
 /** Sends a response to where its request came from (RFC 3261 section 18.2.2, RFC 3581 section 4). */
 export function sendResponse(
   transport: Transport,

@@ -2,7 +2,7 @@ import type { AorRecord } from "../location/binding.ts";
 import { decideRegister, type RegisterDecision } from "../registrar/decide-register.ts";
 import type { RegisterAsk } from "../registrar/read-register.ts";
 import type { SipRequest } from "../sip/message.ts";
-import { type Arrival, flowOf } from "./arrival.ts";
+import { type Arrival, deviceFlow } from "./arrival.ts";
 import type { RegisterContext } from "./register-context.ts";
 
 /** A REGISTER whose turn it is. */
@@ -24,7 +24,7 @@ export function decideInTurn(
     request,
     ask,
     record,
-    source: flowOf(arrival),
+    source: deviceFlow(arrival, ask),
     nowMs: Math.floor(nowMs),
     policy: ask.policy,
     ids,

@@ -10,7 +10,7 @@ import { retryRegister } from "../registrar/retry-register.ts";
 import type { ForwardedRegister } from "../registrar/rewrite-register.ts";
 import { castsDoubt, type IdentityEvent, identityAfter } from "../registrar/upstream-identity.ts";
 import type { SipRequest, SipResponse } from "../sip/message.ts";
-import { flowOf } from "./arrival.ts";
+import { deviceFlow } from "./arrival.ts";
 import type { AttemptFailure, AttemptUser } from "./attempt.ts";
 import type { DigestGate } from "./digest-gate.ts";
 import { BUSY_RETRY_AFTER_SEC } from "./limits.ts";
@@ -202,7 +202,7 @@ export class ForwardedRegisterRun implements AttemptUser {
       forward: this.#forward,
       record,
       response,
-      source: flowOf(arrival),
+      source: deviceFlow(arrival, ask),
       sentAtMs: Math.floor(this.#sentAtMs),
       nowMs: Math.floor(nowMs),
       policy: this.#policy,

@@ -2,6 +2,7 @@ import type { AorRecord } from "../location/binding.ts";
 import type { AorChange } from "../location/change.ts";
 import type { RegisterDecision } from "../registrar/decide-register.ts";
 import { type RegisterAsk, readRegister } from "../registrar/read-register.ts";
+import { retryAfterLine } from "../registrar/register-answer.ts";
 import { policyFor } from "../registrar/rules.ts";
 import { buildResponse, statelessTag } from "../sip/build-response.ts";
 import type { SipRequest } from "../sip/message.ts";
@@ -20,7 +21,7 @@ export function onRegister(request: SipRequest, arrival: Arrival, context: Regis
   const { registerRules, registerPolicy } = context.options;
   const chosen = policyFor(request, arrival, registerRules, registerPolicy);
   const policy = context.outgoing.applyTo(chosen);
-  const ask = readRegister(request, policy);
+  const ask = readRegister(request, policy, arrival.address);
   if ("status" in ask) {
     const reason = REFUSALS[ask.status] ?? "malformed";
     context.tallies.count("rejected", reason);
@@ -95,8 +96,9 @@ function answer(
 
 /** A 503 that tells when to come back, for what midreg cannot store or hold right now. */
 function answerBusy(context: RegisterContext, arrival: Arrival, request: SipRequest): void {
-  const seconds = Math.max(BUSY_RETRY_AFTER_SEC, context.options.registerPolicy.retryAfterSec);
-  const headers = `Retry-After: ${seconds}\r\n`;
+  const { options, ids } = context;
+  const retryAfterSec = Math.max(BUSY_RETRY_AFTER_SEC, options.registerPolicy.retryAfterSec);
+  const headers = retryAfterLine({ retryAfterSec }, ids.fraction());
   answer(context, arrival, request, { status: 503, reason: "Service Unavailable", headers });
 }
 

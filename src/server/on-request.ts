@@ -4,6 +4,7 @@ import { type GruuLookup, newest, resolveGruu } from "../location/gruu.ts";
 import type { LocationStore } from "../ports.ts";
 import { decideRequest } from "../proxy/decide-request.ts";
 import type { ProxyDecision, Sender } from "../proxy/proxy-input.ts";
+import { isTrustedProxy } from "../registrar/path.ts";
 import { ctidOf } from "../registrar/rewrite-register.ts";
 import { aorOfUri, sharedTargets } from "../registrar/shared-contact.ts";
 import { buildResponse, statelessTag } from "../sip/build-response.ts";
@@ -134,7 +135,9 @@ function validBinding(store: LocationStore, ctid: string, nowMs: number): Bindin
 
 function senderOf(arrival: Arrival, source: string, context: RequestContext): Sender {
   if (context.upstream.isPeer(arrival.address, arrival.port)) return "upstream";
-  return context.store.hasSource(source) ? "device" : "stranger";
+  if (context.store.hasSource(source)) return "device";
+  // Behind such a proxy there are devices that are known by their own addresses.
+  return isTrustedProxy(arrival.address, context.options.registerPolicy) ? "device" : "stranger";
 }
 
 /**

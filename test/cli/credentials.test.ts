@@ -1,7 +1,11 @@
-import { writeFileSync } from "node:fs";
+import { rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
-import { buildDigestOptions, loadCredentials } from "../../src/cli/credentials.ts";
+import {
+  buildDigestOptions,
+  loadCredentials,
+  reloadCredentials,
+} from "../../src/cli/credentials.ts";
 import { type LoadedSettings, loadSettings } from "../../src/config/load-settings.ts";
 import { CredentialStore } from "../../src/store/credential-store.ts";
 import { type LogLine, lines, MIGRATIONS } from "../store/fixtures.ts";
@@ -64,6 +68,40 @@ describe("the credentials midreg starts with", () => {
     expect(() => loadCredentials(settings, lines([]))).toThrow(
       `${file}:2: must be user:realm:ha1 or user:realm:ha1:algorithm`,
     );
+  });
+});
+
+/** What three users have. */
+function hashesOf(table: ReturnType<typeof loadCredentials>): readonly unknown[] {
+  return ["alice", "bob", "carol"].map((user) => table.ha1(user, "r", "MD5"));
+}
+
+describe("credentials that are read anew while midreg runs", () => {
+  test("take the place of those of before, and what has left the file is the database's again", () => {
+    const file = fileWith(`alice:r:${OTHER}\nbob:r:${OTHER}\n`);
+    const settings = settingsOf(`{data: ${dataWith("alice")}, auth: {credentials_file: ${file}}}`);
+    const table = loadCredentials(settings, lines([]));
+    expect(hashesOf(table)).toEqual([OTHER, OTHER, undefined]);
+    writeFileSync(file, `carol:r:${OTHER}\n`);
+    const log: LogLine[] = [];
+    reloadCredentials(table, settings, lines(log));
+    expect(hashesOf(table)).toEqual([HA1, undefined, OTHER]);
+    expect(log.map(({ level, text }) => [level, text])).toEqual([["info", "credentials reloaded"]]);
+  });
+
+  test.each([
+    ["a mistake", (file: string) => writeFileSync(file, "alice:r:SECRET\n")],
+    ["no file", (file: string) => rmSync(file)],
+  ])("leave those of before when there is %s, and the log does not show it", (_, spoil) => {
+    const file = fileWith(`bob:r:${OTHER}\n`);
+    const settings = settingsOf(`{storage: {mode: memory}, auth: {credentials_file: ${file}}}`);
+    const table = loadCredentials(settings, lines([]));
+    spoil(file);
+    const log: LogLine[] = [];
+    reloadCredentials(table, settings, lines(log));
+    expect(hashesOf(table)).toEqual([undefined, OTHER, undefined]);
+    expect(log.map(({ level }) => level)).toEqual(["error"]);
+    expect(JSON.stringify(log)).not.toContain("SECRET");
   });
 });
 

@@ -89,6 +89,7 @@ In force, * by rule yealink:
   max_contacts_policy     refuse
   matching_mode           contact
   path_mode               lazy
+  only_request_contacts   no
   absorb                  proven
   extra_contact_params    none
 * attr                    desk

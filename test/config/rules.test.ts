@@ -79,6 +79,7 @@ rules:
       "max_contacts_policy: evict-oldest",
       "matching_mode: instance",
       "path_mode: strict",
+      "only_request_contacts: true",
       "extra_contact_params: site=b",
     ];
     expect(ruleOf(`set: {${set.join(", ")}}`)?.registrar).toMatchObject({
@@ -93,6 +94,7 @@ rules:
       maxContactsPolicy: "evict-oldest",
       matchingMode: "instance",
       pathMode: "strict",
+      onlyRequestContacts: true,
       extraContactParams: ";site=b",
     });
   });

@@ -219,6 +219,11 @@ test.each<[setting: string, yaml: string, message: string]>([
     "0x10",
     `mid_registrar.max_contact_len: ${whole(1, 16_384)}, not "0x10"`,
   ],
+  [
+    "mid_registrar.path_use_received",
+    "[10.0.0.0/33]",
+    'mid_registrar.path_use_received[0]: must be an IP address or NETWORK/BITS such as 10.0.0.0/8 or 2001:db8::/32, not "10.0.0.0/33"',
+  ],
   ["mid_registrar.retry_after", "1w", `mid_registrar.retry_after: ${seconds(0, 86_400)}, not "1w"`],
   [
     "mid_registrar.case_sensitive",

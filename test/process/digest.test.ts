@@ -1,9 +1,9 @@
-import { mkdtempSync, rmSync } from "node:fs";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { expect, onTestFinished, test } from "vitest";
 import { parseAuthHeader } from "../../src/sip/auth-header.ts";
-import { authorizationFor, passwordOf } from "../auth/fixtures.ts";
+import { authorizationFor, credentialOf, passwordOf } from "../auth/fixtures.ts";
 import { headerLine, statusOf } from "../support/messages.ts";
 import { RealProcess } from "../support/real-process.ts";
 import { MidregRun } from "./midreg-run.ts";
@@ -54,4 +54,43 @@ test("a user of the command line registers by digest, and the credentials are sa
   await midreg.stop();
   const listed = await credential(["list", ...data]);
   expect(listed.stdout).toBe("alice\tsip.test\tMD5,SHA-256,SHA-512-256\n");
+});
+
+test("credentials of a file that has changed hold from SIGHUP on, and a faulty file changes nothing", async () => {
+  const directory = mkdtempSync(join(tmpdir(), "midreg-reload-"));
+  onTestFinished(() => rmSync(directory, { recursive: true }));
+  const users = join(directory, "users");
+  const config = join(directory, "midreg.yaml");
+  const write = (user: string): void => {
+    const { ha1 } = credentialOf(user, "MD5");
+    writeFileSync(users, `${user}:sip.test:${ha1}\n`);
+  };
+  write("bob");
+  writeFileSync(
+    config,
+    `{auth: {absorb: digest, credentials_file: ${users}}, listen: "udp:127.0.0.1:0"}\n`,
+  );
+  const main = await WireRegistrar.openRegistrar();
+  onTestFinished(async () => main.close());
+  const upstream = ["--upstream", `sip:127.0.0.1:${main.port}`];
+  const places = ["--admin", "off", "--data", join(directory, "data")];
+  const midreg = new MidregRun(["--config", config, ...upstream, ...places]);
+  onTestFinished(async () => midreg.dispose());
+  const [{ id }] = (await midreg.logged("ready"))["listeners"] as [{ id: string }];
+  const phone = await WirePhone.openPhone("alice", Number(id.split(":").at(-1)));
+  onTestFinished(async () => phone.close());
+  const login = async (): Promise<number> => {
+    const params = parseAuthHeader(headerLine(await phone.register(), "WWW-Authenticate"))?.params;
+    const headers = [authorizationFor(params ?? new Map(), { nc: 1 })];
+    return statusOf(await phone.register({ headers }));
+  };
+  expect(await login()).toBe(401);
+  write("alice");
+  midreg.signal("SIGHUP");
+  await midreg.logged("credentials reloaded");
+  expect(await login()).toBe(200);
+  writeFileSync(users, "nonsense\n");
+  midreg.signal("SIGHUP");
+  await midreg.logged("credentials not reloaded; those of before still hold");
+  expect(await login()).toBe(200);
 });

@@ -108,7 +108,18 @@ export const goodRegister: fc.Arbitrary<string> = fc
     }),
   );
 
-/** The same with a few bytes of it lost, doubled or made up. */
+/** One whose contacts equal some of the others: equality of URIs is not transitive (RFC 3261 section 19.1.4). */
+export const twinRegister: fc.Arbitrary<string> = fc
+  .tuple(
+    fc.array(fc.constantFrom(...URIS.slice(0, 3)), { minLength: 2, maxLength: 4 }),
+    fc.integer({ min: 1, max: 5 }),
+    callId,
+  )
+  .map(([uris, cseq, call]) =>
+    registerText({ contacts: uris.map((one) => `<${one}>`), cseq, callId: call }),
+  );
+
+/** A good one with a few bytes of it lost, doubled or made up. */
 export const mutatedRegister: fc.Arbitrary<string> = fc
   .tuple(
     goodRegister,
@@ -216,6 +227,7 @@ const policy: fc.Arbitrary<Partial<RegisterPolicy>> = fc.record({
   maxContactsPolicy: fc.constantFrom("refuse", "evict-oldest", "evict-same-instance"),
   matchingMode: fc.constantFrom("contact", "contact", "contact-call-id", "instance", "param:x"),
   retryAfterSec: fc.constantFrom(0, 5),
+  onlyRequestContacts: usually(false, true),
   extraContactParams: fc.constantFrom("", ";site=b"),
   upstreamContactParams: fc.constantFrom([], ["q", "methods"], ["+sip.instance"]),
   gruu: usually(true, false),

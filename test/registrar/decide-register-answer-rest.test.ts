@@ -191,7 +191,7 @@ describe("everything else passes as it is and changes nothing (spec section 2.3,
 describe("no answer at all", () => {
   test.each([
     [0, []],
-    [9, ["9"]],
+    [9, ["11"]],
   ])(
     "is a 504 of midreg's own and changes nothing; differs: never a 408 (RFC 4320)",
     (retryAfterSec, lines) => {

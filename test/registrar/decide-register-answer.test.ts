@@ -248,7 +248,7 @@ describe("a 2xx that does not list the contact (T9)", () => {
           "To: <sip:alice@sip.test>;tag=own-tag",
           "Call-ID: phone-call-id",
           "CSeq: 2 REGISTER",
-          "Retry-After: 5",
+          "Retry-After: 6",
           "Content-Length: 0",
         ),
       );

@@ -1,5 +1,6 @@
 import { describe, expect, test } from "vitest";
 import type { Binding } from "../../src/location/binding.ts";
+import { retryAfterLine } from "../../src/registrar/register-answer.ts";
 import { headerLine, headerLines, message, statusOf } from "../support/messages.ts";
 import {
   buildBinding,
@@ -180,7 +181,7 @@ describe("limits are checked before anything is forwarded (T8)", () => {
       7,
       { bindings: two, register: { contacts: [third] } },
       503,
-      "7",
+      "9",
     ],
     [
       "503 without it where it is not",
@@ -238,3 +239,18 @@ describe("a forwarded REGISTER is proven", () => {
     expect(decideAs("forward", { register, ...parts }).forward.isProven).toBe(isProven);
   });
 });
+
+test.each([
+  [0, 0, ""],
+  [0, 0.99, ""],
+  [1, 0.99, "1"],
+  [60, 0, "60"],
+  [60, 0.5, "75"],
+  [60, 0.999, "90"],
+])(
+  "a retry_after of %s is spread by half at most: at %s it is %j",
+  (retryAfterSec, fraction, expected) => {
+    const line = retryAfterLine({ retryAfterSec }, fraction);
+    expect(line).toBe(expected === "" ? "" : `Retry-After: ${expected}\r\n`);
+  },
+);

@@ -14,6 +14,7 @@ import {
   mutatedRegister,
   PHONE_CALL_IDS,
   PHONE_TAG,
+  twinRegister,
 } from "./arbitraries.ts";
 import { buildInput, decideAs, type InputParts, NOW_MS } from "./fixtures.ts";
 import { faultsOfAbsorbed, faultsOfAnswer, faultsOfEnd, faultsOfForward } from "./soundness.ts";
@@ -31,7 +32,7 @@ function decided(parts: InputParts): Decided | undefined {
   const ask = readRegister(parsed, { ...POLICY, ...parts.policy });
   if (!("status" in ask))
     return { input: buildInput(parts), decision: decideRegister(buildInput(parts)) };
-  if (![400, 423].includes(ask.status) || !/^[ -~]+$/u.test(ask.reason))
+  if (![400, 403, 423].includes(ask.status) || !/^[ -~]+$/u.test(ask.reason))
     throw new Error(ask.reason);
   return undefined;
 }
@@ -77,6 +78,7 @@ describe("any REGISTER, whatever is known of its address-of-record", () => {
   test.each([
     ["well formed", goodRegister],
     ["damaged", mutatedRegister],
+    ["with contacts that equal some of the others", twinRegister],
   ])("%s: is absorbed, refused or forwarded, and that is sound", (_, register) => {
     fc.assert(
       fc.property(inputParts(register), (parts) => {

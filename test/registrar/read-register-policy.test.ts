@@ -9,6 +9,11 @@ function read(parts: RegisterParts, policy: Partial<RegisterPolicy>): object {
   return readRegister(requestOf(registerText(parts)), { ...POLICY, ...policy });
 }
 
+/** The usual contact with URI parameters. */
+function x(params: string): string {
+  return `<${CONTACT}${params}>`;
+}
+
 /** An ask with one contact of that lifetime. */
 function taken(lifetimeSec: number): object {
   return { contacts: [{ lifetimeSec }] };
@@ -81,5 +86,22 @@ test("each contact knows how much of its lifetime may be taken off", () => {
   });
   expect(read({ contacts: ["<sip:b@h>"], expires: "90" }, policy)).toMatchObject({
     contacts: [{ rangePercent: 10 }],
+  });
+});
+
+describe("contacts of one REGISTER that are equal (RFC 3261 section 19.1.4, which is not transitive)", () => {
+  test.each([
+    [[x(";x=2"), x(";x=1"), x("")], [CONTACT]],
+    [
+      [x(""), x(";x=2"), x(";x=1")],
+      [`${CONTACT};x=2`, `${CONTACT};x=1`],
+    ],
+    [
+      [x(";x=1"), "<sip:b@h>", x(";x=2"), x("")],
+      [CONTACT, "sip:b@h"],
+    ],
+    [[x(";x=1"), x(";x=1")], [`${CONTACT};x=1`]],
+  ])("%j: the last of them stands for all that it equals", (contacts, uris) => {
+    expect(read({ contacts }, {})).toMatchObject({ contacts: uris.map((uri) => ({ uri })) });
   });
 });

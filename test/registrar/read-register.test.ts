@@ -39,6 +39,7 @@ describe("a REGISTER is read", () => {
       policy,
       isStar: false,
       path: "",
+      received: "",
       supportsPath: false,
       supportsGruu: false,
     });

@@ -97,8 +97,18 @@ function faultsOfRefresh(input: RegisterInput, change: AorChange): string[] {
       "own address-of-record": aor === input.ask.aor,
       "a proven refresh replaces nothing": input.policy.absorb !== "proven" || put.length === 0,
     }),
-    ...[...touch, ...put].flatMap((one) => faultsOfTouch(input, one)),
+    ...[...touch, ...put.filter((one) => !isRestarted(input, one, put))].flatMap((one) =>
+      faultsOfTouch(input, one),
+    ),
   ];
+}
+
+/** A binding that is as it was, but for its registration, which begins anew with another one's (RFC 5627). */
+function isRestarted({ record }: RegisterInput, one: Binding, put: readonly Binding[]): boolean {
+  const { registeredAtMs } = one;
+  const before = record?.bindings.find(({ ctid }) => ctid === one.ctid);
+  const isWith = put.some((other) => other !== one && other.registeredAtMs === registeredAtMs);
+  return isWith && registeredAtMs === NOW_MS && isSame({ ...before, registeredAtMs }, one);
 }
 
 function isSenderKnown({ record, source, request }: RegisterInput): boolean {

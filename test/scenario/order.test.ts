@@ -130,7 +130,7 @@ describe("one REGISTER at a time for an address-of-record", () => {
     world.pass(1);
     const refused = phones.filter((phone) => statusOf(phone.last) === 503);
     expect(refused).toHaveLength(3);
-    expect(headerLine(refused[0]?.last ?? "", "Retry-After")).toBe("10");
+    expect(headerLine(refused[0]?.last ?? "", "Retry-After")).toBe("13");
   });
 });
 
@@ -228,7 +228,7 @@ describe("limits checked before anything is forwarded", () => {
     second.register();
     world.pass(1);
     expect(second.statuses).toEqual([503]);
-    expect(headerLine(second.last, "Retry-After")).toBe("7");
+    expect(headerLine(second.last, "Retry-After")).toBe("9");
     expect(world.main.registers).toHaveLength(1);
     first.register();
     world.pass(1);

@@ -47,6 +47,8 @@ export const POLICY: RegisterPolicy = {
   maxContactsPolicy: "refuse",
   matchingMode: "contact",
   pathMode: "lazy",
+  pathUseReceived: [],
+  onlyRequestContacts: false,
   maxContactLength: 2048,
   retryAfterSec: 0,
   cseqDelaySec: 20,

@@ -1,0 +1,92 @@
+import { bracketAddress } from "../location/flow.ts";
+import { addressGroups, isInNetwork } from "../location/network.ts";
+import { unescapeUri } from "../sip/escape.ts";
+import { HEADER } from "../sip/header-name.ts";
+import { addressesOf, tokensOf } from "../sip/header-values.ts";
+import { hasHeader, headerValues, type SipRequest } from "../sip/message.ts";
+import type { NameAddr } from "../sip/name-addr.ts";
+import { paramValue } from "../sip/params.ts";
+import { badRequest, type SipError } from "../sip/sip-error.ts";
+import { parseUri, type Uri, uriParam } from "../sip/uri.ts";
+import type { RegisterPolicy } from "./register-policy.ts";
+
+/** The Path of a REGISTER (RFC 3327), and what it says about where the device is. */
+export interface ReadPath {
+  /** Values joined by a comma; empty for none. */
+  readonly path: string;
+  /** Where a trusted proxy has heard the device, as ADDRESS:PORT; empty when none says so. */
+  readonly received: string;
+}
+
+const NO_PATH: ReadPath = { path: "", received: "" };
+
+/** RFC 3327 section 5.3 lets a registrar refuse a Path that the device would not understand in its answer. */
+const PATH_NOT_SUPPORTED: SipError = {
+  status: 420,
+  reason: "Bad Extension",
+  headers: "Unsupported: path\r\n",
+};
+
+/** Reads the Path of a REGISTER that came from an address; an error says what to answer. */
+export function readPath(
+  request: SipRequest,
+  policy: RegisterPolicy,
+  from: string,
+): ReadPath | SipError {
+  if (!hasHeader(request, HEADER.path)) return NO_PATH;
+  if (policy.pathMode === "strict" && !isPathSupported(request)) return PATH_NOT_SUPPORTED;
+  const values = addressesOf(request, HEADER.path);
+  const first = uriOf(values?.[0]);
+  if (values === undefined || values.length === 0) return badRequest("Malformed Path");
+  // A Path is a preloaded Route, so its first hop must route loosely (RFC 3327 section 5.2).
+  if (first === undefined || paramValue(first.params, "lr") === undefined) {
+    return badRequest("Path without lr");
+  }
+  const path = headerValues(request, HEADER.path).join(", ");
+  if (path.length > policy.maxPathLength) return badRequest("Path too long");
+  const received = isTrustedProxy(from, policy) ? receivedIn(first, values[1]) : "";
+  return typeof received === "string" ? { path, received } : received;
+}
+
+function receivedIn(first: Uri, second: NameAddr | undefined): string | SipError {
+  // Of the two values of a proxy with two faces (r2) the inner one is the one that faces the device.
+  const isDouble = uriParam(first, "r2") !== undefined;
+  return receivedOf(isDouble ? (uriOf(second) ?? first) : first);
+}
+
+function isPathSupported(request: SipRequest): boolean {
+  return tokensOf(request, HEADER.supported).includes("path");
+}
+
+function uriOf(value: NameAddr | undefined): Uri | undefined {
+  return value === undefined ? undefined : parseUri(value.uri);
+}
+
+/** Whether the word of a proxy at this address counts on where devices are. */
+export function isTrustedProxy(
+  from: string,
+  { pathUseReceived }: Pick<RegisterPolicy, "pathUseReceived">,
+): boolean {
+  if (pathUseReceived.length === 0) return false;
+  const groups = addressGroups(from);
+  return groups !== undefined && pathUseReceived.some((network) => isInNetwork(groups, network));
+}
+
+const MALFORMED = badRequest("Malformed received of Path");
+
+/**
+ * Where the received parameter of a Path URI says the device is: an escaped SIP URI (RFC 3261 section 19.1.2)
+ * with an IP address. Empty when there is none, or the device is on a connection of the proxy's, which
+ * midreg does not have.
+ */
+function receivedOf(hop: Uri): string | SipError {
+  const given = uriParam(hop, "received");
+  if (given === undefined) return "";
+  const uri = parseUri(unescapeUri(given));
+  if (uri === undefined || (uri.scheme !== "sip" && uri.scheme !== "sips")) return MALFORMED;
+  const address = uri.host.replace(/^\[(.*)\]$/u, "$1");
+  if (addressGroups(address) === undefined) return MALFORMED;
+  const transport = uriParam(uri, "transport") ?? "udp";
+  const isReachable = uri.scheme === "sip" && transport.toLowerCase() === "udp";
+  return isReachable ? `${bracketAddress(address)}:${uri.port ?? 5060}` : "";
+}
