@@ -12,6 +12,7 @@ import { bracketAddress } from "../location/flow.ts";
 import { PrometheusMetrics } from "../metrics/prometheus.ts";
 import type { Clock, LocationStore, Target } from "../ports.ts";
 import { Server } from "../server/server.ts";
+import type { Upstreams } from "../server/upstreams.ts";
 import { MemoryStore } from "../store/memory-store.ts";
 import { openSqliteStore, type SqliteStore } from "../store/sqlite-store.ts";
 import { advertiseWildcards, localAddressToward } from "../transport/local-address.ts";
@@ -24,6 +25,7 @@ import { DATABASE_FILE, MIGRATIONS_DIR, makeDataDirectory } from "./data-directo
 import { readInstallSecret } from "./install-secret.ts";
 import type { Logger } from "./logger.ts";
 import { buildRegisterPolicy, buildRegisterRules } from "./register-policy.ts";
+import { StartError } from "./start-error.ts";
 import { resumeOffset, SteadyClock } from "./steady-clock.ts";
 import { buildIsTrusted } from "./trusted-sources.ts";
 
@@ -55,7 +57,10 @@ export async function serve(
     const clock = startClock(store, meta, log);
     opened.push(async () => clock.stop());
     const resolver = buildResolver(settings, { clock: clock.clock, ids, log });
-    const toward = await firstTarget(settings.upstream.uri, resolver);
+    const [toward, ...others] = await Promise.all(
+      [settings.upstream, ...settings.upstreams].map(({ uri }) => firstTarget(uri, resolver)),
+    );
+    for (const target of [toward, ...others]) refuseLoop(target, settings);
     const listeners = await advertiseWildcards(settings.listeners, toward, log);
     const transport = new UdpTransport({ listeners }, { log, metrics });
     const server = new Server(
@@ -68,6 +73,15 @@ export async function serve(
         upstreamTimeoutMs: settings.upstream.timeoutMs,
         isTrustedUpstream: buildIsTrusted(settings.upstream.trusted),
         upstreamLocalAddress: await localAddress(toward),
+        moreUpstreams: await Promise.all(
+          settings.upstreams.map(async (one, at) => ({
+            name: one.name,
+            uri: one.uri,
+            timeoutMs: one.timeoutMs,
+            isTrusted: buildIsTrusted(one.trusted),
+            localAddress: await localAddress(others[at]),
+          })),
+        ),
         ownHosts: ownHosts(settings),
         userAgent: `midreg/${version}`,
         ...settings.operation,
@@ -87,6 +101,9 @@ export async function serve(
         version,
         listeners: transport.listeners.map(({ id, sentBy }) => ({ id, advertised: sentBy })),
         upstream: settings.upstream.uri,
+        ...(settings.upstreams.length === 0
+          ? {}
+          : { upstreams: settings.upstreams.map(({ name, uri }) => ({ name, uri })) }),
         mode: settings.registrar.mode,
         absorb: settings.registrar.absorb,
         admin: admin.place,
@@ -203,6 +220,32 @@ async function firstTarget(uri: string, resolver: SipResolver): Promise<Target |
   });
 }
 
+/**
+ * A REGISTER that is forwarded to midreg itself would go round until Max-Forwards runs out.
+ *
+ * @throws StartError when the target is one of midreg's own listeners.
+ */
+function refuseLoop(target: Target | undefined, settings: Settings): void {
+  if (target === undefined) return;
+  const own = ownHosts(settings);
+  const host = bracketAddress(target.address);
+  const listener = settings.listeners.find(
+    ({ address, port }) =>
+      port === target.port &&
+      (address === target.address || (isWildcard(address) && own.includes(host))),
+  );
+  if (listener === undefined) return;
+  const place = `${host}:${target.port}`;
+  throw new StartError(
+    "UPSTREAM_IS_MIDREG",
+    `upstream: ${place} is a listener of midreg itself; name the main registrar instead`,
+  );
+}
+
+function isWildcard(address: string): boolean {
+  return address === "0.0.0.0" || address === "::";
+}
+
 /** Where the way to the main registrar starts; undefined when there is none yet. */
 async function localAddress(toward: Target | undefined): Promise<string | undefined> {
   if (toward === undefined) return undefined;
@@ -211,7 +254,7 @@ async function localAddress(toward: Target | undefined): Promise<string | undefi
 
 /** Names and addresses of this machine, as far as a listener is bound to all of them. */
 function ownHosts({ listeners }: Settings): readonly string[] {
-  if (!listeners.some(({ address }) => address === "0.0.0.0" || address === "::")) return [];
+  if (!listeners.some(({ address }) => isWildcard(address))) return [];
   const addresses = Object.values(networkInterfaces()).flatMap((entries) => entries ?? []);
   return ["localhost", ...addresses.map(({ address }) => bracketAddress(address))];
 }
@@ -243,7 +286,7 @@ async function startAdmin(
 
 function readinessOf(server: Server, store: LocationStore): Readiness {
   const { isWritable, problem } = store.status();
-  const { isUp, isResolved } = server.upstream;
+  const { isUp, isResolved } = server.upstreams.main;
   const isServing = !server.isDraining;
   return {
     isReady: isServing && isWritable && isResolved,
@@ -256,8 +299,24 @@ function readinessOf(server: Server, store: LocationStore): Readiness {
         isInformational: true,
         detail: isUp ? "" : "the main registrar does not answer",
       },
+      ...moreChecks(server.upstreams),
     },
   };
+}
+
+/** Main registrars besides the default one: without them midreg can serve all others. */
+function moreChecks(upstreams: Upstreams): Readiness["checks"] {
+  const checks: Record<string, Readiness["checks"][string]> = {};
+  for (const [name, { isUp, isResolved }] of upstreams.all) {
+    if (name === "") continue;
+    const silent = isResolved ? "the main registrar does not answer" : "name not resolved";
+    checks[`upstream:${name}`] = {
+      isOk: isUp,
+      isInformational: true,
+      detail: isUp ? "" : silent,
+    };
+  }
+  return checks;
 }
 
 function watchDrops(metrics: PrometheusMetrics, transport: UdpTransport): void {

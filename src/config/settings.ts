@@ -22,6 +22,7 @@ import {
   parseDefaultQ,
   parseExtraContactParams,
   parseRealmPrefix,
+  parseUpstreamName,
   parseUpstreamUri,
 } from "./sip-syntax.ts";
 
@@ -32,6 +33,9 @@ const DAY_SEC = 86_400;
 
 /** A key shorter than this could be found by trying. */
 const MIN_SECRET_LENGTH = 16;
+
+/** Each is probed every few seconds, and asked for every request from a stranger. */
+const MAX_UPSTREAMS = 32;
 
 /** Each listener costs a socket with a receive buffer of several MiB. */
 const MAX_LISTENERS = 64;
@@ -52,6 +56,11 @@ const upstream = z
     ).prefault("10"),
   })
   .meta({ shorthand: "uri", description: "The main registrar." });
+
+const namedUpstream = z.strictObject({
+  name: leaf(parseUpstreamName, { description: "Name of the main registrar, for rules." }),
+  ...upstream.shape,
+});
 
 const listener = z
   .strictObject({
@@ -207,6 +216,9 @@ const ruleSettings = z.strictObject({
   extra_contact_params: inRule(registrar.extra_contact_params),
   attr: inRule(registrar.attr),
   absorb: inRule(absorb),
+  upstream: leaf((text) => text, {
+    description: "Main registrar that REGISTERs go to: main, or a name of upstreams.",
+  }).optional(),
 });
 
 const rules = z
@@ -223,6 +235,10 @@ const rules = z
 /** The configuration as operators write it: names and levels of the file, every leaf a text. */
 export const documentSchema = z.strictObject({
   upstream,
+  upstreams: z
+    .array(namedUpstream)
+    .max(MAX_UPSTREAMS, `must have at most ${MAX_UPSTREAMS} items`)
+    .prefault([]),
   listen: z
     .array(listener)
     .min(1, "must name at least one listener")
@@ -316,43 +332,62 @@ function checkRules(given: Document, context: z.RefinementCtx): void {
   }
 }
 
+/** Names and places of main registrars are told apart by them, and rules name one that is there. */
+function checkUpstreams(given: Document, context: z.RefinementCtx): void {
+  const complain = (path: PropertyKey[], message: string): void =>
+    context.addIssue({ code: "custom", message, path });
+  const names = given.upstreams.map(({ name }) => name);
+  const uris = [given.upstream, ...given.upstreams].map(({ uri }) => uri.toLowerCase());
+  for (const [at, name] of names.entries()) {
+    const place = ["upstreams", at];
+    if (names.indexOf(name) !== at) complain([...place, "name"], "must not be given twice");
+    const isTwice = uris.indexOf(uris[at + 1] ?? "") !== at + 1;
+    if (isTwice) complain([...place, "uri"], "must not be listed twice");
+  }
+  const known = ["main", ...names];
+  for (const [at, { set }] of given.rules.entries()) {
+    if (set.upstream === undefined || known.includes(set.upstream)) continue;
+    complain(["rules", at, "set", "upstream"], `must be one of ${known.join(", ")}`);
+  }
+}
+
 /** From what operators write to what the appliance uses. */
-export const settingsSchema = documentSchema.superRefine(checkRules).transform((given) => ({
-  upstream: {
-    uri: given.upstream.uri,
-    trusted: given.upstream.trusted,
-    timeoutMs: given.upstream.timeout,
-  },
-  listeners: given.listen.map(toListener),
-  admin: given.admin.listen,
-  dataDir: given.data,
-  logLevel: given.log.level,
-  lookup: {
-    isBestOnly: given.lookup.no_branches,
-    filtersMethods: given.lookup.method_filtering,
-    serveExpiredMs: given.lookup.use_expired_contacts * 1000,
-  },
-  auth: {
-    realm: given.auth.realm,
-    algorithms: [...new Set(given.auth.algorithms)],
-    hasQop: given.auth.qop === "auth",
-    nonceLifetimeSec: given.auth.nonce_lifetime,
-    credentialsFile: given.auth.credentials_file,
-  },
-  registrar: toRegistrar(given, {}),
-  rules: given.rules.map(({ name, match, set }) => ({
-    name,
-    match: toMatch(match),
-    registrar: toRegistrar(given, set),
-  })),
-  operation: {
-    decisions: { perAor: given.decisions.per_aor, maxEntries: given.decisions.max },
-    resyncRate: given.resync.rate,
-  },
-  storage: given.storage,
-  secret: given.secret,
-  dns: { servers: given.dns.servers, cacheTtlSec: given.dns.cache_ttl },
-}));
+export const settingsSchema = documentSchema
+  .superRefine(checkRules)
+  .superRefine(checkUpstreams)
+  .transform((given) => ({
+    upstream: toUpstream(given.upstream),
+    upstreams: given.upstreams.map(({ name, ...one }) => ({ name, ...toUpstream(one) })),
+    listeners: given.listen.map(toListener),
+    admin: given.admin.listen,
+    dataDir: given.data,
+    logLevel: given.log.level,
+    lookup: {
+      isBestOnly: given.lookup.no_branches,
+      filtersMethods: given.lookup.method_filtering,
+      serveExpiredMs: given.lookup.use_expired_contacts * 1000,
+    },
+    auth: {
+      realm: given.auth.realm,
+      algorithms: [...new Set(given.auth.algorithms)],
+      hasQop: given.auth.qop === "auth",
+      nonceLifetimeSec: given.auth.nonce_lifetime,
+      credentialsFile: given.auth.credentials_file,
+    },
+    registrar: toRegistrar(given, {}),
+    rules: given.rules.map(({ name, match, set }) => ({
+      name,
+      match: toMatch(match),
+      registrar: toRegistrar(given, set),
+    })),
+    operation: {
+      decisions: { perAor: given.decisions.per_aor, maxEntries: given.decisions.max },
+      resyncRate: given.resync.rate,
+    },
+    storage: given.storage,
+    secret: given.secret,
+    dns: { servers: given.dns.servers, cacheTtlSec: given.dns.cache_ttl },
+  }));
 
 /**
  * Everything an operator can set, checked and complete, deeply frozen. Times carry their unit in the
@@ -367,6 +402,10 @@ type Frozen<T> = T extends readonly (infer Item)[]
   : T extends object
     ? { readonly [Key in keyof T]: Frozen<T[Key]> }
     : T;
+
+function toUpstream({ uri, trusted, timeout }: Document["upstream"]) {
+  return { uri, trusted, timeoutMs: timeout };
+}
 
 function toListener(given: { address: SocketAddress; advertised?: HostPort | undefined }) {
   const { address, advertised } = given;
@@ -389,7 +428,7 @@ type Document = z.output<typeof documentSchema>;
 /** The settings about registrations, with what a rule sets in the place of the general ones. */
 function toRegistrar(
   { mid_registrar, usrloc, auth }: Document,
-  { absorb: ownAbsorb, ...set }: Document["rules"][number]["set"],
+  { absorb: ownAbsorb, upstream: holder = "main", ...set }: Document["rules"][number]["set"],
 ) {
   const given: z.output<typeof midRegistrar> = Object.assign({}, mid_registrar, set);
   const minExpiresSec = given.min_expires;
@@ -429,5 +468,6 @@ function toRegistrar(
     useDomain: usrloc.use_domain,
     cseqDelaySec: usrloc.cseq_delay,
     absorb: ownAbsorb ?? auth.absorb,
+    upstream: holder === "main" ? "" : holder,
   };
 }

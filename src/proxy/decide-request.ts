@@ -250,7 +250,7 @@ function relayToUpstream(input: ProxyInput, uri: Uri, own: number): ProxyDecisio
   const token: DialogToken = { role: "caller", flow: input.source, ctid: callerCtid(input) };
   const incoming = input.sentByOf(input.source) ?? input.upstreamSentBy;
   recordRoute(rewrite, input, token, { incoming, outgoing: input.upstreamSentBy });
-  const nextHop: NextHop = { kind: "upstream" };
+  const nextHop: NextHop = { kind: "upstream", upstream: input.upstream };
   return relay("to-upstream", [{ text: rewrite.toText(), nextHop }]);
 }
 

@@ -15,7 +15,9 @@ export interface ProxyInput {
   readonly source: string;
   /** host:port that the listener of a flow is reached at; undefined when it is gone. */
   readonly sentByOf: (flow: string) => string | undefined;
-  /** host:port of the listener that faces the main registrar. */
+  /** Name of the main registrar that sent the request, or that one from a device goes to. */
+  readonly upstream: string;
+  /** host:port of the listener that faces it. */
   readonly upstreamSentBy: string;
   /** Host part (and port) that takes the place of midreg's own in a Request-URI. */
   readonly upstreamHost: string;
@@ -44,7 +46,7 @@ export type NextHop =
   | { readonly kind: "flow"; readonly flow: string }
   /** To whatever the URI resolves to, from the listener of the flow. */
   | { readonly kind: "uri"; readonly uri: string; readonly flow: string | undefined }
-  | { readonly kind: "upstream" };
+  | { readonly kind: "upstream"; readonly upstream: string };
 
 /** Why a request was not routed. Each has its status in decide-request.ts. */
 export type RefusalReason =

@@ -18,6 +18,7 @@ export type ForwardReason =
   | "changed-contact"
   | "changed-path"
   | "changed-mode"
+  | "changed-upstream"
   | "mirror"
   | "repeated-cseq"
   | "upstream-doubtful"
@@ -74,6 +75,7 @@ function judgeKnown(asked: AskedContact, binding: Binding, input: RegisterInput)
   if (asked.lifetimeSec === 0) return judgeRemoval(asked, binding, input);
   if (policy.mode === "mirror") return "mirror";
   if (binding.mode !== policy.mode) return "changed-mode";
+  if (binding.upstream.upstream !== policy.upstream) return "changed-upstream";
   if (binding.expiresAtMs <= nowMs) return "expired";
   const doubt = policy.absorb === "proven" ? doubtOf(asked, binding, input) : undefined;
   if (doubt !== undefined) return doubt;

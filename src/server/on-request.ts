@@ -1,10 +1,11 @@
-import type { Binding } from "../location/binding.ts";
+import { canonicalAor } from "../location/address-of-record.ts";
+import type { AorRecord, Binding } from "../location/binding.ts";
 import { type GruuLookup, resolveGruu } from "../location/gruu.ts";
 import type { LocationStore } from "../ports.ts";
 import { decideRequest } from "../proxy/decide-request.ts";
-import type { ProxyDecision, Sender } from "../proxy/proxy-input.ts";
+import type { ProxyDecision } from "../proxy/proxy-input.ts";
 import { ctidOf } from "../registrar/rewrite-register.ts";
-import { aorOfUri, sharedTargets } from "../registrar/shared-contact.ts";
+import { aorOfUri, sharedTargets, sharers } from "../registrar/shared-contact.ts";
 import { buildResponse, statelessTag } from "../sip/build-response.ts";
 import type { SipRequest } from "../sip/message.ts";
 import { type Arrival, flowOf, sendResponse } from "./arrival.ts";
@@ -64,33 +65,40 @@ export function onCancel(cancel: SipRequest, arrival: Arrival, context: RequestC
 }
 
 function decide(request: SipRequest, arrival: Arrival, context: RequestContext): ProxyDecision {
-  const { options, store, upstream, transport, isOwnHost, ids } = context;
+  const { options, store, upstreams, transport, isOwnHost, ids } = context;
   const source = flowOf(arrival);
+  const from = upstreams.nameAt(arrival.address, arrival.port);
+  const name = from ?? homeOf(request, source, context);
+  const upstream = upstreams.of(name);
   const policy = options.registerPolicy;
   // Phones cannot register while the main registrar is away, so their bindings may live on for calls.
-  const graceMs = upstream.isUp ? 0 : options.lookup.serveExpiredMs;
-  const nowMs = arrival.atMs - graceMs;
+  const { serveExpiredMs } = options.lookup;
+  const validAtMs = (holder: string): number =>
+    arrival.atMs - (upstreams.isAway(holder) ? serveExpiredMs : 0);
   return decideRequest({
     request,
-    sender: senderOf(arrival, source, context),
+    sender: from !== undefined ? "upstream" : store.hasSource(source) ? "device" : "stranger",
     source,
     sentByOf: (flow) => transport.listeners.find(({ id }) => flow.startsWith(`${id}<`))?.sentBy,
     upstreamSentBy: upstream.sentBy,
-    upstreamHost: policy.upstreamHost,
+    upstream: name,
+    upstreamHost: name === "" ? policy.upstreamHost : upstream.host,
     isOwnHost,
     mac: (text) => ids.mac(text),
     ctidOf: (uri) => ctidOf(uri, policy),
     targetsOf: (uri) => {
       const ctid = ctidOf(uri, policy);
-      const binding = ctid === undefined ? undefined : validBinding(store, ctid, nowMs);
+      const binding = ctid === undefined ? undefined : validBinding(store, ctid, validAtMs);
       if (binding !== undefined) return [binding];
       const aor = aorOfUri(uri, policy);
-      return sharedTargets(aor === undefined ? undefined : store.lookup(aor), nowMs);
+      const record = aor === undefined ? undefined : store.lookup(aor);
+      return sharedTargets(record, validAtMs(holderOf(record)));
     },
     lookup: options.lookup,
-    bindingOf: (ctid) => validBinding(store, ctid, nowMs),
+    bindingOf: (ctid) => validBinding(store, ctid, validAtMs),
     aorOf: (ctid) => store.lookupCtid(ctid)?.aor,
-    gruuTarget: (uri) => (policy.gruu ? resolveGruu(uri, gruuLookup(context, nowMs)) : undefined),
+    gruuTarget: (uri) =>
+      policy.gruu ? resolveGruu(uri, gruuLookup(context, validAtMs(name))) : undefined,
   });
 }
 
@@ -100,14 +108,32 @@ function gruuLookup({ options, store, ids }: RequestContext, nowMs: number): Gru
 }
 
 /** A binding whose time is up is gone, whether or not it has been swept (spec row T15). */
-function validBinding(store: LocationStore, ctid: string, nowMs: number): Binding | undefined {
+function validBinding(
+  store: LocationStore,
+  ctid: string,
+  validAtMs: (upstream: string) => number,
+): Binding | undefined {
   const binding = store.lookupCtid(ctid)?.binding;
-  return binding !== undefined && binding.expiresAtMs > nowMs ? binding : undefined;
+  if (binding === undefined) return undefined;
+  return binding.expiresAtMs > validAtMs(binding.upstream.upstream) ? binding : undefined;
 }
 
-function senderOf(arrival: Arrival, source: string, context: RequestContext): Sender {
-  if (context.upstream.isPeer(arrival.address, arrival.port)) return "upstream";
-  return context.store.hasSource(source) ? "device" : "stranger";
+/** The main registrar that holds what the devices of an address-of-record share. */
+function holderOf(record: AorRecord | undefined): string {
+  return sharers(record)[0]?.upstream.upstream ?? "";
+}
+
+/**
+ * The main registrar that holds the registration of whoever sent a request: of the address-of-record in From where
+ * that is registered from there, since many devices may share an address and port; else of any that is.
+ */
+function homeOf({ from }: SipRequest, source: string, context: RequestContext): string {
+  const { upstreams, store, options } = context;
+  if (upstreams.all.size === 1) return "";
+  const aor = canonicalAor(from.uri, options.registerPolicy.aor);
+  const record = typeof aor === "string" ? store.lookup(aor) : undefined;
+  const named = record?.bindings.find((binding) => binding.source === source);
+  return (named ?? store.bindingAt(source))?.upstream.upstream ?? "";
 }
 
 /**
@@ -121,9 +147,9 @@ function answer(
   parts: { readonly status: number; readonly phrase: string; readonly headers: string },
 ): void {
   const { status, phrase, headers } = parts;
-  const { ids, transport, upstream, errors } = context;
+  const { ids, transport, upstreams, errors } = context;
   const { address, port } = arrival;
-  const isBounded = status >= 300 && !upstream.isPeer(address, port);
+  const isBounded = status >= 300 && !upstreams.isPeer(address, port);
   if (isBounded && !errors.allows(address, arrival.atMs)) return;
   const toTag = statelessTag(request, ids);
   const text = buildResponse(request, status, phrase, { toTag, headers });

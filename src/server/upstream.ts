@@ -1,4 +1,5 @@
 import type { Listener, Log, Metrics, Target } from "../ports.ts";
+import { parseUri } from "../sip/uri.ts";
 import { Attempt, type AttemptModules, type AttemptUser } from "./attempt.ts";
 import { PEER_MEMORY_MS, PROBE_INTERVAL_MS, RESOLVE_INTERVAL_MS } from "./limits.ts";
 import type { TimerOwner } from "./timer-queue.ts";
@@ -38,6 +39,15 @@ export class Upstream implements TimerOwner {
     this.#options = options;
     this.#modules = modules;
     modules.metrics.gauge("upstream_up", { upstream: options.uri }, () => (this.#isUp ? 1 : 0));
+  }
+
+  get uri(): string {
+    return this.#options.uri;
+  }
+
+  /** Host part (and port) of its URI. */
+  get host(): string {
+    return hostOf(this.#options.uri);
   }
 
   get isUp(): boolean {
@@ -184,6 +194,13 @@ const NOBODY: AttemptUser = {
   onResponse: () => undefined,
   onFailure: () => undefined,
 };
+
+/** What takes the place of midreg's own host and port in a Request-URI. */
+function hostOf(uriText: string): string {
+  const uri = parseUri(uriText);
+  if (uri === undefined) return "";
+  return uri.port === undefined ? uri.host : `${uri.host}:${uri.port}`;
+}
 
 function isWildcard(address: string): boolean {
   return address === "0.0.0.0" || address === "::";

@@ -85,6 +85,7 @@ export function buildInput(parts: InputParts = {}): ProxyInput {
     source: parts.source ?? (parts.sender === "device" ? SOURCE : MAIN_SOURCE),
     sentByOf: listener,
     upstreamSentBy: SENT_BY,
+    upstream: "",
     upstreamHost: "192.0.2.50:5060",
     isOwnHost: (host, port) => own.includes(`${host}:${port ?? 5060}`),
     mac: (text) => IDS.mac(text),
