@@ -12,6 +12,7 @@ import { bracketAddress } from "../location/flow.ts";
 import { PrometheusMetrics } from "../metrics/prometheus.ts";
 import type { Clock, LocationStore, Target } from "../ports.ts";
 import { Server } from "../server/server.ts";
+import type { ServerOptions } from "../server/server-modules.ts";
 import type { Upstreams } from "../server/upstreams.ts";
 import { MemoryStore } from "../store/memory-store.ts";
 import { openSqliteStore, type SqliteStore } from "../store/sqlite-store.ts";
@@ -57,11 +58,8 @@ export async function serve(
     const clock = startClock(store, meta, log);
     opened.push(async () => clock.stop());
     const resolver = buildResolver(settings, { clock: clock.clock, ids, log });
-    const [toward, ...others] = await Promise.all(
-      [settings.upstream, ...settings.upstreams].map(({ uri }) => firstTarget(uri, resolver)),
-    );
-    for (const target of [toward, ...others]) refuseLoop(target, settings);
-    const listeners = await advertiseWildcards(settings.listeners, toward, log);
+    const targets = await upstreamTargets(settings, resolver);
+    const listeners = await advertiseWildcards(settings.listeners, targets[0], log);
     const transport = new UdpTransport({ listeners }, { log, metrics });
     const server = new Server(
       {
@@ -69,19 +67,7 @@ export async function serve(
         lookup: settings.lookup,
         digest: buildDigestOptions(settings),
         registerRules: buildRegisterRules(settings),
-        upstreamUri: settings.upstream.uri,
-        upstreamTimeoutMs: settings.upstream.timeoutMs,
-        isTrustedUpstream: buildIsTrusted(settings.upstream.trusted),
-        upstreamLocalAddress: await localAddress(toward),
-        moreUpstreams: await Promise.all(
-          settings.upstreams.map(async (one, at) => ({
-            name: one.name,
-            uri: one.uri,
-            timeoutMs: one.timeoutMs,
-            isTrusted: buildIsTrusted(one.trusted),
-            localAddress: await localAddress(others[at]),
-          })),
-        ),
+        ...(await upstreamOptions(settings, targets)),
         ownHosts: ownHosts(settings),
         userAgent: `midreg/${version}`,
         ...settings.operation,
@@ -101,9 +87,7 @@ export async function serve(
         version,
         listeners: transport.listeners.map(({ id, sentBy }) => ({ id, advertised: sentBy })),
         upstream: settings.upstream.uri,
-        ...(settings.upstreams.length === 0
-          ? {}
-          : { upstreams: settings.upstreams.map(({ name, uri }) => ({ name, uri })) }),
+        upstreams: settings.upstreams.map(({ name, uri }) => ({ name, uri })),
         mode: settings.registrar.mode,
         absorb: settings.registrar.absorb,
         admin: admin.place,
@@ -245,6 +229,51 @@ function refuseLoop(target: Target | undefined, settings: Settings): void {
 function isWildcard(address: string): boolean {
   return address === "0.0.0.0" || address === "::";
 }
+
+/**
+ * The first address of each main registrar, the default one first.
+ *
+ * @throws StartError when one of them is midreg itself.
+ */
+async function upstreamTargets(
+  settings: Settings,
+  resolver: SipResolver,
+): Promise<readonly (Target | undefined)[]> {
+  const all = [settings.upstream, ...settings.upstreams];
+  const targets = await Promise.all(all.map(({ uri }) => firstTarget(uri, resolver)));
+  for (const target of targets) refuseLoop(target, settings);
+  return targets;
+}
+
+/** What the server is told about the main registrars. */
+async function upstreamOptions(
+  { upstream, upstreams }: Settings,
+  [toward, ...others]: readonly (Target | undefined)[],
+): Promise<UpstreamServerOptions> {
+  const moreUpstreams = upstreams.map(async ({ name, uri, timeoutMs, trusted }, at) => ({
+    name,
+    uri,
+    timeoutMs,
+    isTrusted: buildIsTrusted(trusted),
+    localAddress: await localAddress(others[at]),
+  }));
+  return {
+    upstreamUri: upstream.uri,
+    upstreamTimeoutMs: upstream.timeoutMs,
+    isTrustedUpstream: buildIsTrusted(upstream.trusted),
+    upstreamLocalAddress: await localAddress(toward),
+    moreUpstreams: await Promise.all(moreUpstreams),
+  };
+}
+
+type UpstreamServerOptions = Pick<
+  ServerOptions,
+  | "upstreamUri"
+  | "upstreamTimeoutMs"
+  | "isTrustedUpstream"
+  | "upstreamLocalAddress"
+  | "moreUpstreams"
+>;
 
 /** Where the way to the main registrar starts; undefined when there is none yet. */
 async function localAddress(toward: Target | undefined): Promise<string | undefined> {

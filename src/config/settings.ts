@@ -6,14 +6,14 @@ import {
   parseAdvertised,
   parseDnsServer,
   parseListenAddress,
-  parsePeer,
   type SocketAddress,
 } from "./address.ts";
-import { milliseconds, seconds } from "./duration.ts";
+import { seconds } from "./duration.ts";
 import { choice, leaf, listOf, onOrOff, Refusal, text, wholeNumber } from "./leaf.ts";
 import { absorb, auth as authSection, decisions, lookup, resync } from "./settings-access.ts";
 import { policySettings } from "./settings-policy.ts";
 import { checkRuleList, inRule, MAX_RULES, ruleMatch, ruleName } from "./settings-rules.ts";
+import { checkUpstreams, toUpstream, upstream, upstreams } from "./settings-upstreams.ts";
 import {
   hasParam,
   parseAtEscape,
@@ -22,8 +22,6 @@ import {
   parseDefaultQ,
   parseExtraContactParams,
   parseRealmPrefix,
-  parseUpstreamName,
-  parseUpstreamUri,
 } from "./sip-syntax.ts";
 
 /** RFC 3261 section 25.1 delta-seconds is 32 bits; the sign bit stays free for arithmetic. */
@@ -34,33 +32,8 @@ const DAY_SEC = 86_400;
 /** A key shorter than this could be found by trying. */
 const MIN_SECRET_LENGTH = 16;
 
-/** Each is probed every few seconds, and asked for every request from a stranger. */
-const MAX_UPSTREAMS = 32;
-
 /** Each listener costs a socket with a receive buffer of several MiB. */
 const MAX_LISTENERS = 64;
-
-const upstream = z
-  .strictObject({
-    uri: leaf(parseUpstreamUri, { description: "SIP URI of the main registrar." }),
-    trusted: listOf(
-      leaf(parsePeer, {
-        description:
-          "More addresses the main registrar sends from: ADDRESS, ADDRESS:PORT, NETWORK/BITS.",
-      }),
-    ).prefault([]),
-    timeout: milliseconds(
-      100,
-      31_000,
-      "How long the main registrar may take to answer. A phone itself gives up after 32 seconds.",
-    ).prefault("10"),
-  })
-  .meta({ shorthand: "uri", description: "The main registrar." });
-
-const namedUpstream = z.strictObject({
-  name: leaf(parseUpstreamName, { description: "Name of the main registrar, for rules." }),
-  ...upstream.shape,
-});
 
 const listener = z
   .strictObject({
@@ -216,7 +189,7 @@ const ruleSettings = z.strictObject({
   extra_contact_params: inRule(registrar.extra_contact_params),
   attr: inRule(registrar.attr),
   absorb: inRule(absorb),
-  upstream: leaf((text) => text, {
+  upstream: leaf((name) => name, {
     description: "Main registrar that REGISTERs go to: main, or a name of upstreams.",
   }).optional(),
 });
@@ -235,10 +208,7 @@ const rules = z
 /** The configuration as operators write it: names and levels of the file, every leaf a text. */
 export const documentSchema = z.strictObject({
   upstream,
-  upstreams: z
-    .array(namedUpstream)
-    .max(MAX_UPSTREAMS, `must have at most ${MAX_UPSTREAMS} items`)
-    .prefault([]),
+  upstreams,
   listen: z
     .array(listener)
     .min(1, "must name at least one listener")
@@ -332,25 +302,6 @@ function checkRules(given: Document, context: z.RefinementCtx): void {
   }
 }
 
-/** Names and places of main registrars are told apart by them, and rules name one that is there. */
-function checkUpstreams(given: Document, context: z.RefinementCtx): void {
-  const complain = (path: PropertyKey[], message: string): void =>
-    context.addIssue({ code: "custom", message, path });
-  const names = given.upstreams.map(({ name }) => name);
-  const uris = [given.upstream, ...given.upstreams].map(({ uri }) => uri.toLowerCase());
-  for (const [at, name] of names.entries()) {
-    const place = ["upstreams", at];
-    if (names.indexOf(name) !== at) complain([...place, "name"], "must not be given twice");
-    const isTwice = uris.indexOf(uris[at + 1] ?? "") !== at + 1;
-    if (isTwice) complain([...place, "uri"], "must not be listed twice");
-  }
-  const known = ["main", ...names];
-  for (const [at, { set }] of given.rules.entries()) {
-    if (set.upstream === undefined || known.includes(set.upstream)) continue;
-    complain(["rules", at, "set", "upstream"], `must be one of ${known.join(", ")}`);
-  }
-}
-
 /** From what operators write to what the appliance uses. */
 export const settingsSchema = documentSchema
   .superRefine(checkRules)
@@ -402,10 +353,6 @@ type Frozen<T> = T extends readonly (infer Item)[]
   : T extends object
     ? { readonly [Key in keyof T]: Frozen<T[Key]> }
     : T;
-
-function toUpstream({ uri, trusted, timeout }: Document["upstream"]) {
-  return { uri, trusted, timeoutMs: timeout };
-}
 
 function toListener(given: { address: SocketAddress; advertised?: HostPort | undefined }) {
   const { address, advertised } = given;

@@ -5,7 +5,7 @@ import type { Uri } from "../sip/uri.ts";
 import type { LookupPolicy } from "./lookup-policy.ts";
 
 /** Who sent a request, by its source address. */
-export type Sender = "upstream" | "device" | "stranger";
+type Sender = "upstream" | "device" | "stranger";
 
 /** Everything the routing of a request other than REGISTER depends on. */
 export interface ProxyInput {

@@ -23,6 +23,7 @@ import {
 import { gruuSourceOf, registrationStart, restartedSiblings, upstreamGruuOf } from "./gruu.ts";
 import { tooBriefFor } from "./interval-too-brief.ts";
 import { lifetimeWithin } from "./lifetimes.ts";
+import { onePerKey, placeOf, strayKey, underNameOfItsOwn } from "./owed.ts";
 import type { RegisterAsk } from "./read-register.ts";
 import { contactLine, pathLine } from "./register-answer.ts";
 import type { RegisterPolicy } from "./register-policy.ts";
@@ -304,19 +305,6 @@ function keyOf({ ctid }: ForwardedContact, { forward, ask, policy }: RegisterAns
   return owedKey(registrationKey({ ctid, mode: forward.mode }, ask.aor), policy.upstream);
 }
 
-/**
- * The name under which the end of a contact is owed that no binding has any more, or none has got; no ctid
- * looks like it.
- */
-function strayKey(upstreamContact: string, upstream: string): string {
-  return owedKey(`<${upstreamContact}>`, upstream);
-}
-
-/** A contact and the main registrar that it stands at: the same contact may stand at several. */
-function placeOf({ contact, upstream }: UpstreamRegistration): string {
-  return strayKey(contact, upstream);
-}
-
 /** All names under which the end of a contact may be owed that stands upstream now, or is gone. */
 function keysOf(contact: ForwardedContact, input: RegisterAnswerInput): readonly string[] {
   return [keyOf(contact, input), strayKey(contact.upstreamContact, input.policy.upstream)];
@@ -374,14 +362,6 @@ function undone(input: RegisterAnswerInput): (grant: Grant) => DeRegistration {
     const isInUse = binding !== undefined && placeOf(binding.upstream) === place;
     return isInUse ? { ...entry, dueAtMs: Math.max(entry.dueAtMs, binding.expiresAtMs) } : entry;
   };
-}
-
-function onePerKey(owing: readonly DeRegistration[]): readonly DeRegistration[] {
-  return [...new Map(owing.map((entry) => [entry.ctid, entry])).values()];
-}
-
-function underNameOfItsOwn(upstream: UpstreamRegistration, name: string): UpstreamRegistration {
-  return { ...upstream, callId: `${upstream.callId}-${name}`, cseq: 0 };
 }
 
 /** The other devices that share the registration: it has been extended for them too. */

@@ -18,7 +18,7 @@ import type { DigestOptions } from "./digest-gate.ts";
 import type { NamedUpstreamOptions } from "./upstreams.ts";
 
 /** A main registrar that rules choose by name. */
-export type NamedUpstream = Omit<NamedUpstreamOptions, "userAgent">;
+type NamedUpstream = Omit<NamedUpstreamOptions, "userAgent">;
 
 /** The adapters the server is built on. */
 export interface ServerModules {

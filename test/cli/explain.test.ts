@@ -89,6 +89,7 @@ In force, * by rule yealink:
   matching_mode           contact
   path_mode               lazy
   absorb                  proven
+  upstream                main
   extra_contact_params    none
 * attr                    desk
 `,
