@@ -62,7 +62,13 @@ export function checkUpstreams(given: Given, context: z.RefinementCtx): void {
   }
 }
 
+interface Place {
+  readonly uri: string;
+  readonly trusted: readonly string[];
+  readonly timeoutMs: number;
+}
+
 /** The same as the appliance uses it. */
-export function toUpstream({ uri, trusted, timeout }: Given["upstream"]) {
+export function toUpstream({ uri, trusted, timeout }: Given["upstream"]): Place {
   return { uri, trusted, timeoutMs: timeout };
 }
