@@ -65,6 +65,8 @@ export interface LocationStore {
   lookupCtid(ctid: string): { readonly aor: string; readonly binding: Binding } | undefined;
   /** Whether some binding, expired or not, was last refreshed from that flow (location/flow.ts). */
   hasSource(source: string): boolean;
+  /** One of the bindings whose flow it is; undefined when there is none. */
+  bindingAt(source: string): Binding | undefined;
   /** Makes the change durable as the configured durability asks, then visible, then says so. */
   save(change: AorChange, commit: Commit): void;
   records(): Iterable<AorRecord>;

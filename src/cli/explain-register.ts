@@ -3,6 +3,7 @@
  */
 import { listenerId } from "../config/address.ts";
 import type { Settings } from "../config/settings.ts";
+import { upstreamName } from "../location/binding.ts";
 import { addressGroups } from "../location/network.ts";
 import { explainRules } from "../registrar/explain-rules.ts";
 import { readRegister } from "../registrar/read-register.ts";
@@ -120,6 +121,7 @@ const SETTINGS: Readonly<Record<string, (policy: RegisterPolicy) => Shown>> = {
   path_mode: (policy) => policy.pathMode,
   only_request_contacts: (policy) => (policy.onlyRequestContacts ? "yes" : "no"),
   absorb: (policy) => policy.absorb,
+  upstream: (policy) => upstreamName(policy),
   extra_contact_params: (policy) => policy.extraContactParams,
   attr: (policy) => policy.attr,
 };

@@ -17,7 +17,11 @@ export function buildRegisterPolicy({ registrar, upstream }: Settings): Register
 }
 
 /** The rules with everything that holds under each. */
-export function buildRegisterRules({ rules, upstream }: Settings): readonly RegisterRule[] {
+export function buildRegisterRules({
+  rules,
+  upstream,
+  upstreams,
+}: Settings): readonly RegisterRule[] {
   return rules.map(({ name, match, registrar }) => ({
     match: {
       transport: match.transport,
@@ -28,7 +32,11 @@ export function buildRegisterRules({ rules, upstream }: Settings): readonly Regi
       userAgent: match.userAgent?.map(compilePattern),
       push: match.push,
     },
-    policy: policyOf(registrar, upstream.uri, name),
+    policy: policyOf(
+      registrar,
+      (upstreams.find((one) => one.name === registrar.upstream) ?? upstream).uri,
+      name,
+    ),
   }));
 }
 

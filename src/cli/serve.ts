@@ -12,6 +12,8 @@ import { bracketAddress } from "../location/flow.ts";
 import { PrometheusMetrics } from "../metrics/prometheus.ts";
 import type { Clock, LocationStore, Target } from "../ports.ts";
 import { Server } from "../server/server.ts";
+import type { ServerOptions } from "../server/server-modules.ts";
+import type { Upstreams } from "../server/upstreams.ts";
 import { MemoryStore } from "../store/memory-store.ts";
 import { openSqliteStore, type SqliteStore } from "../store/sqlite-store.ts";
 import { advertiseWildcards, localAddressToward } from "../transport/local-address.ts";
@@ -24,6 +26,7 @@ import { DATABASE_FILE, MIGRATIONS_DIR, makeDataDirectory } from "./data-directo
 import { readInstallSecret } from "./install-secret.ts";
 import type { Logger } from "./logger.ts";
 import { buildRegisterPolicy, buildRegisterRules } from "./register-policy.ts";
+import { StartError } from "./start-error.ts";
 import { resumeOffset, SteadyClock } from "./steady-clock.ts";
 import { buildIsBalancer, buildTls } from "./transport-settings.ts";
 import { buildIsTrusted } from "./trusted-sources.ts";
@@ -58,8 +61,8 @@ export async function serve(
     const clock = startClock(store, meta, log);
     opened.push(async () => clock.stop());
     const resolver = buildResolver(settings, { clock: clock.clock, ids, log });
-    const toward = await firstTarget(settings.upstream.uri, resolver);
-    const listeners = await advertiseWildcards(settings.listeners, toward, log);
+    const targets = await upstreamTargets(settings, resolver);
+    const listeners = await advertiseWildcards(settings.listeners, targets[0], log);
     const tls = buildTls(settings, metrics);
     const transport = new SipTransport(
       { listeners, limits: settings.connections, isBalancer: buildIsBalancer(settings) },
@@ -71,10 +74,7 @@ export async function serve(
         lookup: settings.lookup,
         digest: buildDigestOptions(settings),
         registerRules: buildRegisterRules(settings),
-        upstreamUri: settings.upstream.uri,
-        upstreamTimeoutMs: settings.upstream.timeoutMs,
-        isTrustedUpstream: buildIsTrusted(settings.upstream.trusted),
-        upstreamLocalAddress: await localAddress(toward),
+        ...(await upstreamOptions(settings, targets)),
         ownHosts: ownHosts(settings),
         userAgent: `midreg/${version}`,
         ...settings.operation,
@@ -119,13 +119,14 @@ interface Ready {
   readonly startedMs: number;
 }
 
-function logReady({ upstream, registrar }: Settings, ready: Ready): void {
+function logReady({ upstream, upstreams, registrar }: Settings, ready: Ready): void {
   const { version, log, transport, store, place, startedMs } = ready;
   log.info(
     {
       version,
       listeners: transport.listeners.map(({ id, sentBy }) => ({ id, advertised: sentBy })),
       upstream: upstream.uri,
+      upstreams: upstreams.map(({ name, uri }) => ({ name, uri })),
       mode: registrar.mode,
       absorb: registrar.absorb,
       admin: place,
@@ -237,6 +238,78 @@ async function firstTarget(uri: string, resolver: SipResolver): Promise<Target |
   });
 }
 
+/**
+ * A REGISTER that is forwarded to midreg itself would go round until Max-Forwards runs out.
+ *
+ * @throws StartError when the target is one of midreg's own listeners.
+ */
+function refuseLoop(target: Target | undefined, settings: Settings): void {
+  if (target === undefined) return;
+  const own = ownHosts(settings);
+  const host = bracketAddress(target.address);
+  const listener = settings.listeners.find(
+    ({ protocol, address, port }) =>
+      protocol === target.protocol &&
+      port === target.port &&
+      (address === target.address || (isWildcard(address) && own.includes(host))),
+  );
+  if (listener === undefined) return;
+  const place = `${host}:${target.port}`;
+  throw new StartError(
+    "UPSTREAM_IS_MIDREG",
+    `upstream: ${place} is a listener of midreg itself; name the main registrar instead`,
+  );
+}
+
+function isWildcard(address: string): boolean {
+  return address === "0.0.0.0" || address === "::";
+}
+
+/**
+ * The first address of each main registrar, the default one first.
+ *
+ * @throws StartError when one of them is midreg itself.
+ */
+async function upstreamTargets(
+  settings: Settings,
+  resolver: SipResolver,
+): Promise<readonly (Target | undefined)[]> {
+  const all = [settings.upstream, ...settings.upstreams];
+  const targets = await Promise.all(all.map(({ uri }) => firstTarget(uri, resolver)));
+  for (const target of targets) refuseLoop(target, settings);
+  return targets;
+}
+
+/** What the server is told about the main registrars. */
+async function upstreamOptions(
+  { upstream, upstreams }: Settings,
+  [toward, ...others]: readonly (Target | undefined)[],
+): Promise<UpstreamServerOptions> {
+  const moreUpstreams = upstreams.map(async ({ name, uri, timeoutMs, trusted }, at) => ({
+    name,
+    uri,
+    timeoutMs,
+    isTrusted: buildIsTrusted(trusted),
+    localAddress: await localAddress(others[at]),
+  }));
+  return {
+    upstreamUri: upstream.uri,
+    upstreamTimeoutMs: upstream.timeoutMs,
+    isTrustedUpstream: buildIsTrusted(upstream.trusted),
+    upstreamLocalAddress: await localAddress(toward),
+    moreUpstreams: await Promise.all(moreUpstreams),
+  };
+}
+
+type UpstreamServerOptions = Pick<
+  ServerOptions,
+  | "upstreamUri"
+  | "upstreamTimeoutMs"
+  | "isTrustedUpstream"
+  | "upstreamLocalAddress"
+  | "moreUpstreams"
+>;
+
 /** Where the way to the main registrar starts; undefined when there is none yet. */
 async function localAddress(toward: Target | undefined): Promise<string | undefined> {
   if (toward === undefined) return undefined;
@@ -245,7 +318,7 @@ async function localAddress(toward: Target | undefined): Promise<string | undefi
 
 /** Names and addresses of this machine, as far as a listener is bound to all of them. */
 function ownHosts({ listeners }: Settings): readonly string[] {
-  if (!listeners.some(({ address }) => address === "0.0.0.0" || address === "::")) return [];
+  if (!listeners.some(({ address }) => isWildcard(address))) return [];
   const addresses = Object.values(networkInterfaces()).flatMap((entries) => entries ?? []);
   return ["localhost", ...addresses.map(({ address }) => bracketAddress(address))];
 }
@@ -277,7 +350,7 @@ async function startAdmin(
 
 function readinessOf(server: Server, store: LocationStore): Readiness {
   const { isWritable, problem } = store.status();
-  const { isUp, isResolved } = server.upstream;
+  const { isUp, isResolved } = server.upstreams.main;
   const isServing = !server.isDraining;
   return {
     isReady: isServing && isWritable && isResolved,
@@ -290,8 +363,24 @@ function readinessOf(server: Server, store: LocationStore): Readiness {
         isInformational: true,
         detail: isUp ? "" : "the main registrar does not answer",
       },
+      ...moreChecks(server.upstreams),
     },
   };
+}
+
+/** Main registrars besides the default one: without them midreg can serve all others. */
+function moreChecks(upstreams: Upstreams): Readiness["checks"] {
+  const checks: Record<string, Readiness["checks"][string]> = {};
+  for (const [name, { isUp, isResolved }] of upstreams.all) {
+    if (name === "") continue;
+    const silent = isResolved ? "the main registrar does not answer" : "name not resolved";
+    checks[`upstream:${name}`] = {
+      isOk: isUp,
+      isInformational: true,
+      detail: isUp ? "" : silent,
+    };
+  }
+  return checks;
 }
 
 function watchDrops(metrics: PrometheusMetrics, transport: SipTransport): void {

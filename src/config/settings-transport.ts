@@ -1,36 +1,17 @@
-/** The sections about where midreg listens, the main registrar, connections and their certificates. */
+/** The sections about where midreg listens, connections and their certificates. */
 import { z } from "zod";
 import {
   type ListenAddress,
   parseAdvertised,
   parseListenAddress,
-  parsePeer,
   parsePeerNetwork,
 } from "./address.ts";
-import { milliseconds, seconds } from "./duration.ts";
+import { seconds } from "./duration.ts";
 import { choice, leaf, listOf, onOrOff, text, wholeNumber } from "./leaf.ts";
-import { parseUpstreamUri } from "./sip-syntax.ts";
 
 const DAY_SEC = 86_400;
 /** Each is read and parsed at start and at each reload. */
 const MAX_CERTIFICATES = 64;
-
-export const upstream = z
-  .strictObject({
-    uri: leaf(parseUpstreamUri, { description: "SIP URI of the main registrar." }),
-    trusted: listOf(
-      leaf(parsePeer, {
-        description:
-          "More addresses the main registrar sends from: ADDRESS, ADDRESS:PORT, NETWORK/BITS.",
-      }),
-    ).prefault([]),
-    timeout: milliseconds(
-      100,
-      31_000,
-      "How long the main registrar may take to answer. A phone itself gives up after 32 seconds.",
-    ).prefault("10"),
-  })
-  .meta({ shorthand: "uri", description: "The main registrar." });
 
 export const listener = z
   .strictObject({
@@ -110,6 +91,7 @@ export const connections = z.strictObject({
 interface Given {
   readonly listen: ReadonlyArray<{ readonly address: ListenAddress }>;
   readonly upstream: { readonly uri: string };
+  readonly upstreams: ReadonlyArray<{ readonly uri: string }>;
   readonly tls: { readonly certificates: readonly unknown[] };
 }
 
@@ -121,11 +103,15 @@ export function checkTransports(given: Given, context: z.RefinementCtx): void {
     const message = "needs a certificate: set tls.certificates, a list of cert and key";
     context.addIssue({ code: "custom", message, path: ["listen", at] });
   }
-  const wanted = transportOf(given.upstream.uri);
-  if (protocols.length === 0 || protocols.some((protocol) => protocol === wanted)) return;
-  // The main registrar sends its calls to midreg the same way, so there has to be a place for them.
-  const message = `needs a listener of its transport: add ${wanted}:ADDRESS:PORT to listen`;
-  context.addIssue({ code: "custom", message, path: ["upstream", "uri"] });
+  if (protocols.length === 0) return;
+  const more = given.upstreams.map(({ uri }, at) => ({ uri, path: ["upstreams", at, "uri"] }));
+  for (const { uri, path } of [{ uri: given.upstream.uri, path: ["upstream", "uri"] }, ...more]) {
+    const wanted = transportOf(uri);
+    if (protocols.some((protocol) => protocol === wanted)) continue;
+    // The main registrar sends its calls to midreg the same way, so there has to be a place for them.
+    const message = `needs a listener of its transport: add ${wanted}:ADDRESS:PORT to listen`;
+    context.addIssue({ code: "custom", message, path });
+  }
 }
 
 /** The transport that a URI asks for: udp unless it says otherwise. */

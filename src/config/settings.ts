@@ -11,14 +11,8 @@ import { choice, leaf, listOf, onOrOff, Refusal, text, wholeNumber } from "./lea
 import { absorb, auth as authSection, decisions, lookup, resync } from "./settings-access.ts";
 import { policySettings } from "./settings-policy.ts";
 import { checkRuleList, inRule, MAX_RULES, ruleMatch, ruleName } from "./settings-rules.ts";
-import {
-  checkTransports,
-  connections,
-  listener,
-  tls,
-  toTls,
-  upstream,
-} from "./settings-transport.ts";
+import { checkTransports, connections, listener, tls, toTls } from "./settings-transport.ts";
+import { checkUpstreams, toUpstream, upstream, upstreams } from "./settings-upstreams.ts";
 import {
   hasParam,
   parseAtEscape,
@@ -174,6 +168,9 @@ const ruleSettings = z.strictObject({
   extra_contact_params: inRule(registrar.extra_contact_params),
   attr: inRule(registrar.attr),
   absorb: inRule(absorb),
+  upstream: leaf((name) => name, {
+    description: "Main registrar that REGISTERs go to: main, or a name of upstreams.",
+  }).optional(),
 });
 
 const rules = z
@@ -190,6 +187,7 @@ const rules = z
 /** The configuration as operators write it: names and levels of the file, every leaf a text. */
 export const documentSchema = z.strictObject({
   upstream,
+  upstreams,
   listen: z
     .array(listener)
     .min(1, "must name at least one listener")
@@ -285,15 +283,15 @@ function checkRules(given: Document, context: z.RefinementCtx): void {
   }
 }
 
-const checkedSchema = documentSchema.superRefine(checkRules).superRefine(checkTransports);
+const checkedSchema = documentSchema
+  .superRefine(checkRules)
+  .superRefine(checkTransports)
+  .superRefine(checkUpstreams);
 
 /** From what operators write to what the appliance uses. */
 export const settingsSchema = checkedSchema.transform((given) => ({
-  upstream: {
-    uri: given.upstream.uri,
-    trusted: given.upstream.trusted,
-    timeoutMs: given.upstream.timeout,
-  },
+  upstream: toUpstream(given.upstream),
+  upstreams: given.upstreams.map(({ name, ...one }) => ({ name, ...toUpstream(one) })),
   listeners: given.listen.map(toListener),
   admin: given.admin.listen,
   dataDir: given.data,
@@ -369,7 +367,7 @@ type Document = z.output<typeof documentSchema>;
 /** The settings about registrations, with what a rule sets in the place of the general ones. */
 function toRegistrar(
   { mid_registrar, usrloc, auth }: Document,
-  { absorb: ownAbsorb, ...set }: Document["rules"][number]["set"],
+  { absorb: ownAbsorb, upstream: holder = "main", ...set }: Document["rules"][number]["set"],
 ) {
   const given: z.output<typeof midRegistrar> = Object.assign({}, mid_registrar, set);
   const minExpiresSec = given.min_expires;
@@ -411,5 +409,6 @@ function toRegistrar(
     useDomain: usrloc.use_domain,
     cseqDelaySec: usrloc.cseq_delay,
     absorb: ownAbsorb ?? auth.absorb,
+    upstream: holder === "main" ? "" : holder,
   };
 }

@@ -30,6 +30,16 @@ export function parseUpstreamUri(text: string): string | Refusal {
   return refuseServerPart(rest) ?? text;
 }
 
+/** The name of a main registrar besides the default one, which is "main". */
+export function parseUpstreamName(text: string): string | Refusal {
+  if (!/^[A-Za-z0-9_-]{1,32}$/u.test(text)) {
+    return new Refusal("must be a name of 1 to 32 letters, digits, - and _");
+  }
+  return text === "main"
+    ? new Refusal("must not be main", "that is the one that upstream names")
+    : text;
+}
+
 /** What is wrong with the part after the scheme, if anything. */
 function refuseServerPart(rest: string): Refusal | undefined {
   const [, hostPort = "", params = ""] = /^([^;]*)(.*)$/u.exec(rest) ?? [];

@@ -1,5 +1,5 @@
 /** What operators see of the location data: JSON with the field names of Kamailio's usrloc records. */
-import type { AorRecord, Binding } from "../location/binding.ts";
+import { type AorRecord, type Binding, upstreamName } from "../location/binding.ts";
 import type { Decision } from "../location/decision.ts";
 import { bracketAddress, parseFlow } from "../location/flow.ts";
 import { maskSecrets } from "../location/mask-secrets.ts";
@@ -53,6 +53,7 @@ export function contactView(binding: Binding, clock: ViewClock): object {
     attr: readable(binding.attr),
     ...NOT_KEPT,
     upstream: {
+      name: upstreamName(upstream),
       contact: readable(maskSecrets(upstream.contact)),
       call_id: upstream.callId,
       cseq: upstream.cseq,

@@ -60,7 +60,8 @@ const REFUSALS: Readonly<
 };
 
 const NOT_FOUND = "No such address-of-record is registered.";
-const UPSTREAM_RULE = "upstream must be a SIP URI, HOST or HOST:PORT.";
+const UPSTREAM_RULE =
+  "upstream must be the name of a main registrar, a SIP URI, HOST or HOST:PORT.";
 
 function isName(value: unknown): value is string | undefined {
   if (value === undefined) return true;

@@ -51,6 +51,8 @@ export interface Binding {
 
 /** A registration of midreg's own at the main registrar: its identity and what was granted. */
 export interface UpstreamRegistration {
+  /** Name of the main registrar that holds it; empty for the default one. */
+  readonly upstream: string;
   /** Call-ID of midreg's own; the From tag is derived from it (registrar/upstream-identity.ts). */
   readonly callId: string;
   /** Highest CSeq used under that Call-ID. */
@@ -65,6 +67,19 @@ export interface UpstreamRegistration {
   readonly to: string;
   /** From URI of the forwarded REGISTER; empty when it is the To URI, as it nearly always is. */
   readonly from: string;
+}
+
+/** What operators call the default main registrar, whose name is stored as an empty text. */
+const MAIN_NAME = "main";
+
+/** The name of a main registrar as operators see it. */
+export function upstreamName({ upstream }: Pick<UpstreamRegistration, "upstream">): string {
+  return upstream === "" ? MAIN_NAME : upstream;
+}
+
+/** The way back from upstreamName. */
+export function readUpstreamName(text: string): string {
+  return text === MAIN_NAME ? "" : text;
 }
 
 /** An address-of-record with everything that is bound to it. Never empty while it is stored. */

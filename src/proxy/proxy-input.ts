@@ -23,7 +23,9 @@ export interface ProxyInput {
   readonly source: string;
   /** The side that a flow is on; undefined when its listener is gone. */
   readonly sideOf: (flow: string) => Side | undefined;
-  /** The side that faces the main registrar. */
+  /** Name of the main registrar that sent the request, or that one from a device goes to. */
+  readonly upstream: string;
+  /** The side that faces it. */
   readonly upstreamSide: Side;
   /** Host part (and port) that takes the place of midreg's own in a Request-URI. */
   readonly upstreamHost: string;
@@ -63,7 +65,7 @@ export type NextHop =
   | { readonly kind: "flow"; readonly flow: string }
   /** To whatever the URI resolves to, from the listener of the flow. */
   | { readonly kind: "uri"; readonly uri: string; readonly flow: string | undefined }
-  | { readonly kind: "upstream" };
+  | { readonly kind: "upstream"; readonly upstream: string };
 
 /** Why a request was not routed. Each has its status in decide-request.ts. */
 export type RefusalReason =

@@ -72,7 +72,10 @@ function relayToUpstream(forwarding: Forwarding): Routed {
   const outgoing = input.upstreamSide;
   const incoming = input.sideOf(input.source) ?? outgoing;
   recordRoute(rewrite, input, token, { incoming, outgoing, requestUri, next });
-  return relayOne("to-upstream", { text: rewrite.toText(), nextHop: { kind: "upstream" } });
+  return relayOne("to-upstream", {
+    text: rewrite.toText(),
+    nextHop: { kind: "upstream", upstream: input.upstream },
+  });
 }
 
 /** The main registrar itself, the domain it serves, or a Service-Route of its own (RFC 3608). */

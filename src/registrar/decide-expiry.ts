@@ -6,7 +6,7 @@ import type {
 } from "../location/binding.ts";
 import { type AorChange, buildChange } from "../location/change.ts";
 import type { RegisterInput } from "./register-input.ts";
-import { registrationKey, sharers } from "./shared-contact.ts";
+import { owedKey, registrationKey, sharers } from "./shared-contact.ts";
 
 /** What the end of lifetimes depends on besides the record itself. */
 export type ExpiryInput = Pick<RegisterInput, "nowMs" | "identities" | "isDoubted"> & {
@@ -26,9 +26,10 @@ export function decideExpiry(record: AorRecord, input: ExpiryInput): AorChange |
   const owing = new Map<string, DeRegistration>();
   for (const binding of expired) {
     if (!leavesRegistration(binding, record, nowMs)) continue;
-    const ctid = registrationKey(binding, aor);
-    const upstream = lastKnown(binding, ctid, input);
+    const key = registrationKey(binding, aor);
+    const upstream = lastKnown(binding, key, input);
     if (upstream.expiresAtMs <= nowMs) continue;
+    const ctid = owedKey(key, upstream.upstream);
     owing.set(ctid, { ctid, aor, upstream, dueAtMs: nowMs, attempts: 0 });
   }
   const enqueue = [...owing.values()];

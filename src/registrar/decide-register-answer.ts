@@ -23,11 +23,12 @@ import {
 import { gruuSourceOf, registrationStart, restartedSiblings, upstreamGruuOf } from "./gruu.ts";
 import { tooBriefFor } from "./interval-too-brief.ts";
 import { lifetimeWithin } from "./lifetimes.ts";
+import { onePerKey, placeOf, strayKey, underNameOfItsOwn } from "./owed.ts";
 import type { RegisterAsk } from "./read-register.ts";
 import { contactLine, listedBindings, pathLine, retryAfterLine } from "./register-answer.ts";
 import type { RegisterPolicy } from "./register-policy.ts";
 import { ctidOf, type ForwardedContact, type ForwardedRegister } from "./rewrite-register.ts";
-import { isSharedContact, registrationKey, sharedKey, sharers } from "./shared-contact.ts";
+import { isSharedContact, owedKey, registrationKey, sharedKey, sharers } from "./shared-contact.ts";
 
 /** Everything the end of a forwarded REGISTER depends on. */
 export interface RegisterAnswerInput {
@@ -111,11 +112,25 @@ function passThrough(input: RegisterAnswerInput, response: SipResponse): Registe
   return { reason, change: undefined, status, text, undo: NO_UNDO };
 }
 
-/** All bindings of the address-of-record are gone upstream, so nothing is owed there any more. */
+/**
+ * All bindings of the address-of-record are gone at this main registrar, so nothing is owed there any more. What
+ * stands at another one has to be removed there.
+ */
 function acceptStar(input: RegisterAnswerInput, response: SipResponse): RegisterAnswer {
   const { aor } = input.ask;
-  const ctids = (input.record?.bindings ?? []).map(({ ctid }) => ctid);
-  const change = buildChange(aor, { remove: ctids, dequeue: [...ctids, sharedKey(aor)] });
+  const { upstream } = input.policy;
+  const bindings = input.record?.bindings ?? [];
+  const ctids = bindings.map(({ ctid }) => ctid);
+  const elsewhere = bindings.filter((binding) => binding.upstream.upstream !== upstream);
+  const change = buildChange(aor, {
+    remove: ctids,
+    enqueue: onePerKey(
+      elsewhere.map((binding) =>
+        owedFor(placeOf(binding.upstream), underNameOfItsOwn(binding.upstream, "moved"), input),
+      ),
+    ),
+    dequeue: [...ctids, sharedKey(aor)].map((key) => owedKey(key, upstream)),
+  });
   return accepted(input, response, { change, undo: NO_UNDO, bindings: [] });
 }
 
@@ -262,10 +277,11 @@ function identityOf(
 
 function registrationOf(
   { contact, sec }: Grant,
-  { forward, sentAtMs }: RegisterAnswerInput,
+  { forward, policy, sentAtMs }: RegisterAnswerInput,
 ): UpstreamRegistration {
   const { callId, cseq } = identityOf(contact, forward);
   return {
+    upstream: policy.upstream,
     callId,
     cseq,
     expiresAtMs: sentAtMs + sec * 1000,
@@ -284,21 +300,13 @@ function replayOf(response: SipResponse): string {
 }
 
 /** The name under which a registration upstream is owed: the contact's, or the shared one. */
-function keyOf({ ctid }: ForwardedContact, { forward, ask }: RegisterAnswerInput): string {
-  return registrationKey({ ctid, mode: forward.mode }, ask.aor);
-}
-
-/**
- * The name under which the end of a contact is owed that no binding has any more, or none has got; no ctid
- * looks like it.
- */
-function strayKey(upstreamContact: string): string {
-  return `<${upstreamContact}>`;
+function keyOf({ ctid }: ForwardedContact, { forward, ask, policy }: RegisterAnswerInput): string {
+  return owedKey(registrationKey({ ctid, mode: forward.mode }, ask.aor), policy.upstream);
 }
 
 /** All names under which the end of a contact may be owed that stands upstream now, or is gone. */
 function keysOf(contact: ForwardedContact, input: RegisterAnswerInput): readonly string[] {
-  return [keyOf(contact, input), strayKey(contact.upstreamContact)];
+  return [keyOf(contact, input), strayKey(contact.upstreamContact, input.policy.upstream)];
 }
 
 /** The de-registration of what has just been granted. */
@@ -314,10 +322,11 @@ function owed(input: RegisterAnswerInput): (grant: Grant) => DeRegistration {
 
 /** What is owed for bindings that gave way: those that stood upstream by themselves. */
 function evictions({ forward, record, nowMs }: RegisterAnswerInput): readonly DeRegistration[] {
-  return forward.evicted.filter(({ ctid, upstream }) => {
+  const owing = forward.evicted.filter(({ ctid, upstream }) => {
     const binding = record?.bindings.find((one) => one.ctid === ctid);
     return binding?.mode === "contact" && upstream.expiresAtMs > nowMs;
   });
+  return owing.map((entry) => ({ ...entry, ctid: owedKey(entry.ctid, entry.upstream.upstream) }));
 }
 
 /**
@@ -330,8 +339,8 @@ function undoOf(
 ): readonly DeRegistration[] {
   const before = input.record?.bindings ?? [];
   const kept = before.filter(({ mode }) => mode !== "mirror" || input.forward.mode === "mirror");
-  const known = new Set(kept.map(({ upstream }) => upstream.contact));
-  const added = registered.filter(({ contact }) => !known.has(contact.upstreamContact));
+  const known = new Set(kept.map(({ upstream }) => placeOf(upstream)));
+  const added = registered.filter((grant) => !known.has(placeOf(registrationOf(grant, input))));
   return onePerKey(added.map(undone(input)));
 }
 
@@ -343,22 +352,15 @@ function undoOf(
 function undone(input: RegisterAnswerInput): (grant: Grant) => DeRegistration {
   const isShared = sharers(input.record).length > 0;
   return (grant) => {
-    const { binding, upstreamContact } = grant.contact;
+    const { binding } = grant.contact;
     const isTaken = input.forward.mode === "aor" ? isShared : binding !== undefined;
     if (!isTaken) return owed(input)(grant);
     const upstream = underNameOfItsOwn(registrationOf(grant, input), "undo");
-    const entry = owedFor(strayKey(upstreamContact), upstream, input);
-    const isInUse = binding?.upstream.contact === upstreamContact;
+    const place = placeOf(upstream);
+    const entry = owedFor(place, upstream, input);
+    const isInUse = binding !== undefined && placeOf(binding.upstream) === place;
     return isInUse ? { ...entry, dueAtMs: Math.max(entry.dueAtMs, binding.expiresAtMs) } : entry;
   };
-}
-
-function onePerKey(owing: readonly DeRegistration[]): readonly DeRegistration[] {
-  return [...new Map(owing.map((entry) => [entry.ctid, entry])).values()];
-}
-
-function underNameOfItsOwn(upstream: UpstreamRegistration, name: string): UpstreamRegistration {
-  return { ...upstream, callId: `${upstream.callId}-${name}`, cseq: 0 };
 }
 
 /** The other devices that share the registration: it has been extended for them too. */
@@ -387,8 +389,8 @@ function owedFor(
 }
 
 /**
- * When midreg's own address or the mode has changed, the contact registered before is left over upstream,
- * unless others go on using it. It is removed under a name of its own, since the live registration may go
+ * When midreg's own address, the mode or the main registrar has changed, the contact registered before is left
+ * over upstream, unless others go on using it. It is removed under a name of its own, since the live registration may go
  * on using the old one.
  */
 function movedContacts(
@@ -397,14 +399,19 @@ function movedContacts(
   remove: readonly string[],
 ): readonly DeRegistration[] {
   const before = input.record?.bindings ?? [];
-  const contacts = new Set(input.forward.contacts.map(({ upstreamContact }) => upstreamContact));
-  for (const { upstream } of evictions(input)) contacts.add(upstream.contact);
-  for (const { upstream } of afterwards(before, put, remove)) contacts.add(upstream.contact);
+  const places = new Set(
+    input.forward.contacts.map(({ upstreamContact }) =>
+      strayKey(upstreamContact, input.policy.upstream),
+    ),
+  );
+  for (const { upstream } of evictions(input)) places.add(placeOf(upstream));
+  for (const { upstream } of afterwards(before, put, remove)) places.add(placeOf(upstream));
   const moved: DeRegistration[] = [];
   for (const { upstream } of before) {
-    if (contacts.has(upstream.contact)) continue;
-    contacts.add(upstream.contact);
-    moved.push(owedFor(strayKey(upstream.contact), underNameOfItsOwn(upstream, "moved"), input));
+    const place = placeOf(upstream);
+    if (places.has(place)) continue;
+    places.add(place);
+    moved.push(owedFor(place, underNameOfItsOwn(upstream, "moved"), input));
   }
   return moved;
 }

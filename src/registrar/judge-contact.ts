@@ -18,6 +18,7 @@ export type ForwardReason =
   | "changed-contact"
   | "changed-path"
   | "changed-mode"
+  | "changed-upstream"
   | "mirror"
   | "repeated-cseq"
   | "upstream-doubtful"
@@ -66,6 +67,15 @@ function judgeUpstream(
   return upstream.expiresAtMs >= neededUntilMs ? "refresh" : "upstream-expiring";
 }
 
+/** What of the configuration is not as it was when the contact was registered upstream. */
+function changedPolicy(
+  { mode, upstream }: Binding,
+  policy: RegisterInput["policy"],
+): Verdict | undefined {
+  if (mode !== policy.mode) return "changed-mode";
+  return upstream.upstream === policy.upstream ? undefined : "changed-upstream";
+}
+
 function judgeKnown(asked: AskedContact, binding: Binding, input: RegisterInput): Verdict {
   const { request, nowMs, policy } = input;
   const isSameCall = binding.callId === request.callId;
@@ -73,7 +83,8 @@ function judgeKnown(asked: AskedContact, binding: Binding, input: RegisterInput)
   if (isSameCall && request.cseq.number < binding.cseq) return "old-cseq";
   if (asked.lifetimeSec === 0) return judgeRemoval(asked, binding, input);
   if (policy.mode === "mirror") return "mirror";
-  if (binding.mode !== policy.mode) return "changed-mode";
+  const changed = changedPolicy(binding, policy);
+  if (changed !== undefined) return changed;
   if (binding.expiresAtMs <= nowMs) return "expired";
   const doubt = policy.absorb === "proven" ? doubtOf(asked, binding, input) : undefined;
   if (doubt !== undefined) return doubt;

@@ -60,6 +60,8 @@ export interface RegisterPolicy {
   readonly gruu: boolean;
   /** How much longer than the local expiry the upstream one must last. */
   readonly upstreamMarginSec: number;
+  /** Name of the main registrar that REGISTERs go to; empty for the default one. */
+  readonly upstream: string;
   /** Host part (and port) that takes the place of midreg's own address in a Request-URI. */
   readonly upstreamHost: string;
   /** Limits of fields that are stored, in bytes. */

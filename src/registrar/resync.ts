@@ -12,7 +12,7 @@ import { type AnswerReason, grantOf, refusalReason } from "./decide-register-ans
 import { buildOwnRegister } from "./own-register.ts";
 import type { RegisterPolicy } from "./register-policy.ts";
 import { ctidOf, passedParams } from "./rewrite-register.ts";
-import { registrationKey } from "./shared-contact.ts";
+import { owedKey, registrationKey } from "./shared-contact.ts";
 import type { Identity, IdentityEvent } from "./upstream-identity.ts";
 
 /** Bindings that are one registration at the main registrar. The first one's ctid names it. */
@@ -32,7 +32,7 @@ export function registrationsOf(record: AorRecord, nowMs: number): readonly Regi
 }
 
 function isSameRegistration(a: UpstreamRegistration, b: UpstreamRegistration): boolean {
-  return a.callId === b.callId && a.contact === b.contact;
+  return a.upstream === b.upstream && a.callId === b.callId && a.contact === b.contact;
 }
 
 /** A place registrations can be at: a host in lower case, and a port unless any will do. */
@@ -107,7 +107,9 @@ export function decideResync(input: ResyncInput): ResyncOutcome {
     upstream: { ...binding.upstream, callId, cseq, expiresAtMs },
   }));
   // What was owed for the contact has been overtaken: it is wanted there.
-  const dequeue = put.map((binding) => registrationKey(binding, input.aor));
+  const dequeue = put.map((binding) =>
+    owedKey(registrationKey(binding, input.aor), binding.upstream.upstream),
+  );
   return { kind: "accepted", change: buildChange(input.aor, { put, dequeue }) };
 }
 

@@ -53,6 +53,14 @@ export function registrationKey(
   return mode === "aor" ? sharedKey(aor) : ctid;
 }
 
+/**
+ * The name under which the end of a registration is owed: its key, and which main registrar owes it to forget it
+ * unless that is the default one. So what is owed to one survives a registration at another.
+ */
+export function owedKey(key: string, upstream: string): string {
+  return upstream === "" ? key : `${key}@${upstream}`;
+}
+
 /** The bindings that stand upstream together. */
 export function sharers(record: AorRecord | undefined): readonly Binding[] {
   return (record?.bindings ?? []).filter(({ mode }) => mode === "aor");

@@ -6,12 +6,12 @@ import { Attempt, type AttemptFailure, type AttemptModules, type AttemptUser } f
 import { findHops, type Hops } from "./hops.ts";
 import { CANCEL_WAIT_MS, TIMER_C_MS } from "./limits.ts";
 import type { Timer, TimerOwner } from "./timer-queue.ts";
-import type { Upstream } from "./upstream.ts";
+import type { Upstreams } from "./upstreams.ts";
 
 /** What sending a request on takes. */
 export interface BranchModules extends AttemptModules {
   readonly transport: Transport;
-  readonly upstream: Upstream;
+  readonly upstreams: Upstreams;
   readonly ids: Ids;
   readonly resolver: Resolver;
 }

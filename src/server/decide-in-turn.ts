@@ -19,7 +19,7 @@ export function decideInTurn(
   record: AorRecord | undefined,
   nowMs: number,
 ): RegisterDecision {
-  const { ids, upstream, identities, isOwnHost, gate, outgoing } = context;
+  const { ids, upstreams, identities, isOwnHost, gate, outgoing } = context;
   return decideRegister({
     request,
     ask,
@@ -29,7 +29,7 @@ export function decideInTurn(
     policy: ask.policy,
     ids,
     longestOutgoingSec: outgoing.longestSec,
-    upstreamSentBy: upstream.sentBy,
+    upstreamSentBy: upstreams.of(ask.policy.upstream).sentBy,
     identities: identities.read,
     isDoubted: identities.isDoubted,
     isOwnHost,

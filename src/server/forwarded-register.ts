@@ -130,9 +130,9 @@ export class ForwardedRegisterRun implements AttemptUser {
   }
 
   #send(): void {
-    const { clock, upstream } = this.#context;
+    const { clock, upstreams } = this.#context;
     this.#sentAtMs = clock.nowMs();
-    upstream.send(this.#forward.text, "REGISTER", this, true);
+    upstreams.of(this.#policy.upstream).send(this.#forward.text, "REGISTER", this, true);
   }
 
   #retry(credentials: string): void {
@@ -149,7 +149,7 @@ export class ForwardedRegisterRun implements AttemptUser {
     if (longer === undefined) return undefined;
     const { outgoing, log } = this.#context;
     const { outgoingExpiresSec } = longer;
-    if (outgoing.raise(outgoingExpiresSec)) {
+    if (outgoing.raise(this.#policy.upstream, outgoingExpiresSec)) {
       const text = "main registrar wants longer lifetimes than outgoing_expires";
       log.warn({ outgoingExpiresSec }, text);
     }
@@ -193,7 +193,7 @@ export class ForwardedRegisterRun implements AttemptUser {
   }
 
   #finish(response: SipResponse | undefined): void {
-    const { store, ids, tallies, outbox, upstream } = this.#context;
+    const { store, ids, tallies, outbox, upstreams } = this.#context;
     const nowMs = this.#ended();
     const { request, ask, record, arrival } = this.#run;
     const answer = decideRegisterAnswer({
@@ -208,7 +208,7 @@ export class ForwardedRegisterRun implements AttemptUser {
       policy: this.#policy,
       toTag: ids.tag(),
       ids,
-      upstreamSentBy: upstream.sentBy,
+      upstreamSentBy: upstreams.of(this.#policy.upstream).sentBy,
     });
     this.#answer = answer;
     if (answer.reason !== "accepted" && answer.reason !== "challenged") {

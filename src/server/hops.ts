@@ -1,12 +1,12 @@
 import { type Flow, parseFlow } from "../location/flow.ts";
 import type { Listener, Resolver, Target, Transport } from "../ports.ts";
 import type { NextHop } from "../proxy/proxy-input.ts";
-import type { Upstream } from "./upstream.ts";
+import type { Upstreams } from "./upstreams.ts";
 
 /** What finding the way takes. */
 export interface HopModules {
   readonly transport: Transport;
-  readonly upstream: Upstream;
+  readonly upstreams: Upstreams;
   readonly resolver: Resolver;
 }
 
@@ -18,15 +18,16 @@ export interface Hops {
 
 /** Finds the targets of a next hop; calls back at once where no name has to be looked up. */
 export function findHops(nextHop: NextHop, modules: HopModules, done: (hops: Hops) => void): void {
-  const { transport, upstream, resolver } = modules;
+  const { transport, upstreams, resolver } = modules;
   if (nextHop.kind === "upstream") {
+    const upstream = upstreams.of(nextHop.upstream);
     done({ targets: upstream.targets, listenerFor: (target) => upstream.listenerFor(target) });
     return;
   }
   const flow = nextHop.flow === undefined ? undefined : listenerOfFlow(transport, nextHop.flow);
   const listenerFor = (target: Target): Listener | undefined => {
     const family = target.address.includes(":") ? 6 : 4;
-    return flow?.family === family ? flow : upstream.listenerFor(target);
+    return flow?.family === family ? flow : upstreams.main.listenerFor(target);
   };
   if (nextHop.kind === "flow") {
     const parsed = parseFlow(nextHop.flow);

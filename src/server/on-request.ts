@@ -1,12 +1,12 @@
 import { canonicalAor } from "../location/address-of-record.ts";
-import type { Binding } from "../location/binding.ts";
+import type { AorRecord, Binding } from "../location/binding.ts";
 import { type GruuLookup, newest, resolveGruu } from "../location/gruu.ts";
 import type { LocationStore } from "../ports.ts";
 import { decideRequest } from "../proxy/decide-request.ts";
 import type { ProxyDecision, Sender } from "../proxy/proxy-input.ts";
 import { isTrustedProxy } from "../registrar/path.ts";
 import { ctidOf } from "../registrar/rewrite-register.ts";
-import { aorOfUri, sharedTargets } from "../registrar/shared-contact.ts";
+import { aorOfUri, sharedTargets, sharers } from "../registrar/shared-contact.ts";
 import { buildResponse, statelessTag } from "../sip/build-response.ts";
 import type { SipRequest } from "../sip/message.ts";
 import { type Arrival, flowOf, sendResponse } from "./arrival.ts";
@@ -68,19 +68,24 @@ export function onCancel(cancel: SipRequest, arrival: Arrival, context: RequestC
 }
 
 function decide(request: SipRequest, arrival: Arrival, context: RequestContext): ProxyDecision {
-  const { options, store, upstream, transport, isOwnHost, ids } = context;
+  const { options, store, upstreams, transport, isOwnHost, ids } = context;
   const source = flowOf(arrival);
+  const from = upstreams.nameOf(arrival);
+  const name = from ?? homeOf(request, source, context);
+  const upstream = upstreams.of(name);
   const policy = options.registerPolicy;
   // Phones cannot register while the main registrar is away, so their bindings may live on for calls.
-  const graceMs = upstream.isUp ? 0 : options.lookup.serveExpiredMs;
-  const nowMs = arrival.atMs - graceMs;
+  const { serveExpiredMs } = options.lookup;
+  const validAtMs = (holder: string): number =>
+    arrival.atMs - (upstreams.isAway(holder) ? serveExpiredMs : 0);
   return decideRequest({
     request,
     sender: senderOf(arrival, source, context),
     source,
     sideOf: (flow) => transport.listeners.find(({ id }) => flow.startsWith(`${id}<`)),
+    upstream: name,
     upstreamSide: upstream.side,
-    upstreamHost: policy.upstreamHost,
+    upstreamHost: name === "" ? policy.upstreamHost : upstream.host,
     isOwnHost,
     isUpstreamHost: (host, port) => isUpstreamHost(context, host, port),
     callerBinding: () => callerBinding(request, source, context),
@@ -88,27 +93,30 @@ function decide(request: SipRequest, arrival: Arrival, context: RequestContext):
     ctidOf: (uri) => ctidOf(uri, policy),
     targetsOf: (uri) => {
       const ctid = ctidOf(uri, policy);
-      const binding = ctid === undefined ? undefined : validBinding(store, ctid, nowMs);
+      const binding = ctid === undefined ? undefined : validBinding(store, ctid, validAtMs);
       if (binding !== undefined) return [binding];
       const aor = aorOfUri(uri, policy);
-      return sharedTargets(aor === undefined ? undefined : store.lookup(aor), nowMs);
+      const record = aor === undefined ? undefined : store.lookup(aor);
+      return sharedTargets(record, validAtMs(holderOf(record)));
     },
     lookup: options.lookup,
-    bindingOf: (ctid) => validBinding(store, ctid, nowMs),
+    bindingOf: (ctid) => validBinding(store, ctid, validAtMs),
     aorOf: (ctid) => store.lookupCtid(ctid)?.aor,
-    gruuTarget: (uri) => (policy.gruu ? resolveGruu(uri, gruuLookup(context, nowMs)) : undefined),
+    gruuTarget: (uri) =>
+      policy.gruu ? resolveGruu(uri, gruuLookup(context, validAtMs(name))) : undefined,
   });
 }
 
 function isUpstreamHost(
-  { options, upstream }: RequestContext,
+  { options, upstreams }: RequestContext,
   host: string,
   port: number | undefined,
 ): boolean {
   const { upstreamHost } = options.registerPolicy;
   const written = port === undefined ? host : `${host}:${port}`;
   if (written.toLowerCase() === upstreamHost.toLowerCase()) return true;
-  return upstream.isPeer(host.replace(/^\[(.*)\]$/u, "$1"), port ?? 5060);
+  const address = host.replace(/^\[(.*)\]$/u, "$1");
+  return upstreams.nameOf({ address, port: port ?? 5060, connection: "" }) !== undefined;
 }
 
 /** The binding of the From's address-of-record that the request has come from, the newest of several. */
@@ -128,13 +136,34 @@ function gruuLookup({ options, store, ids }: RequestContext, nowMs: number): Gru
 }
 
 /** A binding whose time is up is gone, whether or not it has been swept (spec row T15). */
-function validBinding(store: LocationStore, ctid: string, nowMs: number): Binding | undefined {
+function validBinding(
+  store: LocationStore,
+  ctid: string,
+  validAtMs: (upstream: string) => number,
+): Binding | undefined {
   const binding = store.lookupCtid(ctid)?.binding;
-  return binding !== undefined && binding.expiresAtMs > nowMs ? binding : undefined;
+  if (binding === undefined) return undefined;
+  return binding.expiresAtMs > validAtMs(binding.upstream.upstream) ? binding : undefined;
+}
+
+/** The main registrar that holds what the devices of an address-of-record share. */
+function holderOf(record: AorRecord | undefined): string {
+  return sharers(record)[0]?.upstream.upstream ?? "";
+}
+
+/**
+ * The main registrar that holds the registration of whoever sent a request: of the address-of-record in From where
+ * that is registered from there, since many devices may share an address and port; else of any that is.
+ */
+function homeOf(request: SipRequest, source: string, context: RequestContext): string {
+  const { upstreams, store } = context;
+  if (upstreams.all.size === 1) return "";
+  const named = callerBinding(request, source, context);
+  return (named ?? store.bindingAt(source))?.upstream.upstream ?? "";
 }
 
 function senderOf(arrival: Arrival, source: string, context: RequestContext): Sender {
-  if (context.upstream.isPeer(arrival.address, arrival.port)) return "upstream";
+  if (context.upstreams.nameOf(arrival) !== undefined) return "upstream";
   if (context.store.hasSource(source)) return "device";
   // Behind such a proxy there are devices that are known by their own addresses.
   return isTrustedProxy(arrival.address, context.options.registerPolicy) ? "device" : "stranger";
@@ -151,9 +180,9 @@ function answer(
   parts: { readonly status: number; readonly phrase: string; readonly headers: string },
 ): void {
   const { status, phrase, headers } = parts;
-  const { ids, transport, upstream, errors } = context;
-  const { address, port } = arrival;
-  const isBounded = status >= 300 && !upstream.isPeer(address, port);
+  const { ids, transport, upstreams, errors } = context;
+  const { address } = arrival;
+  const isBounded = status >= 300 && upstreams.nameOf(arrival) === undefined;
   if (isBounded && !errors.allows(address, arrival.atMs)) return;
   const toTag = statelessTag(request, ids);
   const text = buildResponse(request, status, phrase, { toTag, headers });

@@ -10,13 +10,13 @@ import type { DecisionLog } from "./decision-log.ts";
 import { MAX_DEREGISTRATIONS_IN_FLIGHT, OUTBOX_TICK_MS } from "./limits.ts";
 import { recordDeRegister } from "./register-decisions.ts";
 import type { TimerOwner, TimerQueue } from "./timer-queue.ts";
-import type { Upstream } from "./upstream.ts";
 import { UpstreamLogin } from "./upstream-login.ts";
+import type { Upstreams } from "./upstreams.ts";
 
 export interface OutboxModules {
   readonly store: LocationStore;
   readonly queue: AorQueue;
-  readonly upstream: Upstream;
+  readonly upstreams: Upstreams;
   readonly credentials: CredentialTable;
   readonly timers: TimerQueue;
   readonly log: Log;
@@ -64,6 +64,7 @@ export class Outbox implements TimerOwner {
   /** Takes up what the store holds and starts working on it. */
   start(): void {
     this.#nextSec = toSec(this.#modules.nowMs());
+    this.#warnOfTheGone();
     this.owe(this.#modules.store.deRegistrations());
     this.#modules.timers.start(OUTBOX_TICK_MS, this, "tick");
   }
@@ -110,7 +111,7 @@ export class Outbox implements TimerOwner {
     const { store } = this.#modules;
     const undone = this.#undo.get(ctid);
     // What could not be stored is the later of the two, where an earlier one is still owed.
-    if (undone !== undefined && store.lookupCtid(ctid) === undefined) return undone;
+    if (undone !== undefined && !isHeldAgain(store, undone)) return undone;
     this.#undo.delete(ctid);
     return store.deRegistration(ctid);
   }
@@ -151,6 +152,33 @@ export class Outbox implements TimerOwner {
     this.#modules.queue.leave(aor);
   }
 
+  /** What is owed to a main registrar that the configuration no longer has can go nowhere. */
+  dropped(entry: DeRegistration): void {
+    this.#results["given-up"].n += 1;
+    recordDeRegister(this.#modules, entry, { outcome: "given-up", status: undefined });
+    this.#undo.delete(entry.ctid);
+    const left = (): void => this.left(entry);
+    const change = buildChange(entry.aor, { dequeue: [entry.ctid] });
+    const failed = (): void => {
+      this.#add(entry.ctid, this.#modules.nowMs() + STORE_RETRY_MS);
+      this.left(entry);
+    };
+    this.#modules.store.save(change, { committed: left, failed });
+  }
+
+  #warnOfTheGone(): void {
+    const { store, upstreams, log } = this.#modules;
+    const counts = new Map<string, number>();
+    for (const { upstream } of store.deRegistrations()) {
+      const name = upstream.upstream;
+      if (upstreams.named(name) === undefined) counts.set(name, (counts.get(name) ?? 0) + 1);
+    }
+    for (const [upstream, dropped] of counts) {
+      const text = "main registrar is not configured any more; de-registrations at it are dropped";
+      log.warn({ upstream, dropped }, text);
+    }
+  }
+
   get #pending(): number {
     return this.#modules.store.status().deRegistrations + this.#undo.size;
   }
@@ -173,6 +201,13 @@ export class Outbox implements TimerOwner {
     this.#running.delete(ctid);
     return this.#add(ctid, nowMs + STORE_RETRY_MS);
   }
+}
+
+/** Whether the contact has been registered again at the same main registrar. */
+function isHeldAgain(store: LocationStore, { ctid, upstream }: DeRegistration): boolean {
+  const { upstream: name } = upstream;
+  const key = name === "" ? ctid : ctid.slice(0, -(name.length + 1));
+  return store.lookupCtid(key)?.binding.upstream.upstream === name;
 }
 
 /** When the store or a queue had no room, the next try follows this much later. */
@@ -205,6 +240,8 @@ class DeRegisterRun implements AorTask, AttemptUser {
     const entry = this.#outbox.owed(this.#entry.ctid);
     if (entry === undefined) return this.#outbox.left(this.#entry);
     this.#entry = entry;
+    const { upstream } = entry.upstream;
+    if (this.#modules.upstreams.named(upstream) === undefined) return this.#outbox.dropped(entry);
     return this.#send("");
   }
 
@@ -221,7 +258,8 @@ class DeRegisterRun implements AorTask, AttemptUser {
   }
 
   #send(credentials: string): void {
-    const { upstream, userAgent } = this.#modules;
-    upstream.send(buildDeRegister(this.#entry, userAgent, credentials), "REGISTER", this, true);
+    const { upstreams, userAgent } = this.#modules;
+    const text = buildDeRegister(this.#entry, userAgent, credentials);
+    upstreams.of(this.#entry.upstream.upstream).send(text, "REGISTER", this, true);
   }
 }

@@ -9,7 +9,7 @@ import type { PendingIdentities } from "./pending-identities.ts";
 import type { RegisterMetrics } from "./register-metrics.ts";
 import type { ServerModules, ServerOptions } from "./server-modules.ts";
 import type { Sweep } from "./sweep.ts";
-import type { Upstream } from "./upstream.ts";
+import type { Upstreams } from "./upstreams.ts";
 
 /** What handling REGISTERs takes, shared by all of them. */
 export interface RegisterContext extends ServerModules, AttemptModules {
@@ -20,7 +20,7 @@ export interface RegisterContext extends ServerModules, AttemptModules {
   /** What the policies in `options` ask of the main registrar by now. */
   readonly outgoing: OutgoingPolicy;
   readonly identities: PendingIdentities;
-  readonly upstream: Upstream;
+  readonly upstreams: Upstreams;
   readonly outbox: Outbox;
   readonly sweep: Sweep;
   readonly tallies: RegisterMetrics;

@@ -8,6 +8,7 @@ import type { RegisterAnswer } from "../registrar/decide-register-answer.ts";
 import type { RegisterAsk } from "../registrar/read-register.ts";
 import type { RegisterPolicy } from "../registrar/register-policy.ts";
 import type { ForwardedRegister } from "../registrar/rewrite-register.ts";
+import { owedKey } from "../registrar/shared-contact.ts";
 import { type Arrival, flowOf } from "./arrival.ts";
 import type { DecisionLog } from "./decision-log.ts";
 
@@ -163,7 +164,7 @@ export function recordEnded(
   const atMs = nowMs();
   for (const { ctid, updatedAtMs, upstream } of record.bindings) {
     if (!remove.includes(ctid)) continue;
-    const isOwed = enqueue.some((owed) => owed.ctid === ctid);
+    const isOwed = enqueue.some((owed) => owed.ctid === owedKey(ctid, upstream.upstream));
     const facts: DecisionFacts = {
       ...BY_ITSELF,
       kind,

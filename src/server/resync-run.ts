@@ -18,7 +18,7 @@ import type { AorQueue, AorTask } from "./aor-queue.ts";
 import type { AttemptUser } from "./attempt.ts";
 import type { PendingIdentities } from "./pending-identities.ts";
 import type { Sweep } from "./sweep.ts";
-import type { Upstream } from "./upstream.ts";
+import type { Upstreams } from "./upstreams.ts";
 
 /** How making a registration anew has ended. */
 export interface ResyncEnd {
@@ -43,7 +43,7 @@ interface ResyncAsk {
 interface ResyncRunModules {
   readonly store: LocationStore;
   readonly queue: AorQueue;
-  readonly upstream: Upstream;
+  readonly upstreams: Upstreams;
   readonly identities: PendingIdentities;
   readonly sweep: Sweep;
   readonly ids: Ids;
@@ -68,7 +68,7 @@ export class ResyncRun implements AorTask, AttemptUser {
   }
 
   run(): void {
-    const { store, identities, upstream, nowMs, queue } = this.#modules;
+    const { store, identities, upstreams, nowMs, queue } = this.#modules;
     const { aor, ctid, policy, userAgent, ended } = this.#ask;
     const record = store.lookup(aor);
     const all = record === undefined ? [] : registrationsOf(record, Math.floor(nowMs()));
@@ -87,7 +87,7 @@ export class ResyncRun implements AorTask, AttemptUser {
     };
     this.#sentAtMs = nowMs();
     const text = buildResync(registration, this.#identity, policy, userAgent);
-    upstream.send(text, "REGISTER", this, true);
+    upstreams.of(held.upstream).send(text, "REGISTER", this, true);
     return undefined;
   }
 

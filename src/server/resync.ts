@@ -1,4 +1,4 @@
-import type { AorRecord } from "../location/binding.ts";
+import { type AorRecord, readUpstreamName } from "../location/binding.ts";
 import type {
   Ids,
   LocationStore,
@@ -26,12 +26,11 @@ import { recordResync } from "./register-decisions.ts";
 import { type ResyncEnd, ResyncRun } from "./resync-run.ts";
 import type { Sweep } from "./sweep.ts";
 import type { TimerOwner, TimerQueue } from "./timer-queue.ts";
-import type { Upstream } from "./upstream.ts";
+import type { Upstreams } from "./upstreams.ts";
 
 export interface ResyncOptions {
   /** REGISTERs a second unless the scope says otherwise. */
   readonly rate: number;
-  readonly upstreamUri: string;
   readonly policy: RegisterPolicy;
   readonly userAgent: string;
 }
@@ -39,7 +38,7 @@ export interface ResyncOptions {
 export interface ResyncModules {
   readonly store: LocationStore;
   readonly queue: AorQueue;
-  readonly upstream: Upstream;
+  readonly upstreams: Upstreams;
   readonly identities: PendingIdentities;
   readonly sweep: Sweep;
   readonly outgoing: OutgoingPolicy;
@@ -62,6 +61,8 @@ export class Resync implements TimerOwner {
   readonly #options: ResyncOptions;
   readonly #modules: ResyncModules;
   readonly #tallies = new Map<ResyncResult, Tally>();
+  /** The policy for each main registrar that registrations are made anew at, by its name. */
+  readonly #policies = new Map<string, RegisterPolicy>();
   #walk: Walk | undefined;
   #isTicking = false;
 
@@ -77,8 +78,8 @@ export class Resync implements TimerOwner {
   /** Begins with the whole store, an address-of-record (canonical), or what went to one upstream. */
   start(scope: ResyncScope): "started" | "running" | "not-found" | "invalid" {
     if (this.#walk?.state === "running") return "running";
-    const place = scope.upstream === undefined ? undefined : parseUpstreamPlace(scope.upstream);
-    if (scope.upstream !== undefined && place === undefined) return "invalid";
+    const place = this.#placeOf(scope.upstream);
+    if (place === "invalid") return "invalid";
     const range = this.#rangeOf(scope.aor);
     if (range === undefined) return "not-found";
     const startedAtMs = this.#modules.nowMs();
@@ -87,6 +88,14 @@ export class Resync implements TimerOwner {
     this.#modules.log.info({ ...scope, rate, total: range.total }, "resync started");
     this.#tick();
     return "started";
+  }
+
+  /** A name of the configuration comes before a host of the same name. */
+  #placeOf(upstream: string | undefined): Walk["place"] | "invalid" {
+    if (upstream === undefined) return undefined;
+    const name = readUpstreamName(upstream);
+    const isNamed = this.#modules.upstreams.named(name) !== undefined;
+    return isNamed ? { name } : (parseUpstreamPlace(upstream) ?? "invalid");
   }
 
   #rangeOf(aor: string | undefined): WalkRange | undefined {
@@ -160,21 +169,37 @@ export class Resync implements TimerOwner {
   }
 
   #isWanted({ place }: Walk, upstream: Registration[0]["upstream"]): boolean {
-    return place === undefined || isRegisteredAt(upstream, place, this.#options.upstreamUri);
+    const holder = this.#modules.upstreams.named(upstream.upstream);
+    // What an upstream holds that is gone from the configuration cannot be registered there anew.
+    if (holder === undefined) return false;
+    if (place === undefined) return true;
+    if ("name" in place) return place.name === upstream.upstream;
+    return isRegisteredAt(upstream, place, holder.uri);
   }
 
   #begin(walk: Walk, aor: string, ctid: string): void {
-    const { queue, outgoing } = this.#modules;
+    const { queue, outgoing, store } = this.#modules;
     walk.allowance -= 1;
     walk.inFlight += 1;
     const { userAgent } = this.#options;
-    const policy = outgoing.applyTo(this.#options.policy);
+    const policy = outgoing.applyTo(
+      this.#policyAt(store.lookupCtid(ctid)?.binding.upstream.upstream ?? ""),
+    );
     const ended = (end: ResyncEnd | undefined): void => this.ended(aor, walk, end);
     const run = new ResyncRun({ aor, ctid, policy, userAgent, ended }, this.#modules);
     const entered = queue.enter(aor, run);
     if (entered !== "full" && entered !== "joined") return;
     walk.inFlight -= 1;
     this.#count(walk, "busy");
+  }
+
+  /** The same object each time, since what a main registrar has asked for is remembered by it. */
+  #policyAt(upstream: string): RegisterPolicy {
+    const known = this.#policies.get(upstream);
+    if (known !== undefined) return known;
+    const policy = { ...this.#options.policy, upstream };
+    this.#policies.set(upstream, policy);
+    return policy;
   }
 
   #count(walk: Walk, result: ResyncResult): void {
@@ -197,14 +222,14 @@ interface WalkRange {
 
 interface WalkPlan extends WalkRange {
   readonly scope: ResyncScope;
-  readonly place: UpstreamPlace | undefined;
+  readonly place: UpstreamPlace | { readonly name: string } | undefined;
   readonly rate: number;
   readonly startedAtMs: number;
 }
 
 /** One way through the store: where it is, and what has come of it. */
 class Walk {
-  readonly place: UpstreamPlace | undefined;
+  readonly place: UpstreamPlace | { readonly name: string } | undefined;
   readonly perTick: number;
   readonly results = noResults();
   state: "running" | "finished" | "stopped" = "running";

@@ -63,9 +63,9 @@ export class ServerAdmin implements LocationAdmin {
     if (uri === undefined || (uri.scheme !== "sip" && uri.scheme !== "sips")) {
       return done({ kind: "invalid", detail: "the contact must be a SIP URI" });
     }
-    const { resolver, upstream, clock } = this.#context;
+    const { resolver, upstreams, clock } = this.#context;
     return resolver.resolve(contact.uri, ([target]) => {
-      const listener = target === undefined ? undefined : upstream.listenerFor(target);
+      const listener = target === undefined ? undefined : upstreams.main.listenerFor(target);
       if (target === undefined || listener === undefined) {
         const detail = "the contact leads to no address that midreg can reach";
         return done({ kind: "invalid", detail });

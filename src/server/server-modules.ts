@@ -16,6 +16,10 @@ import type { RegisterRule } from "../registrar/rules.ts";
 import { parseIpv6 } from "../sip/host.ts";
 import type { DecisionLogOptions } from "./decision-log.ts";
 import type { DigestOptions } from "./digest-gate.ts";
+import type { NamedUpstreamOptions } from "./upstreams.ts";
+
+/** A main registrar that rules choose by name. */
+type NamedUpstream = Omit<NamedUpstreamOptions, "userAgent">;
 
 /** The adapters the server is built on. */
 export interface ServerModules {
@@ -44,6 +48,8 @@ export interface ServerOptions {
   readonly isTrustedUpstream: (address: string, port: number) => boolean;
   /** The address of this machine that the way to the main registrar starts from, if it is known. */
   readonly upstreamLocalAddress: string | undefined;
+  /** Main registrars besides the default one, which rules choose by name. */
+  readonly moreUpstreams: readonly NamedUpstream[];
   /** Host names and addresses besides the listeners' that mean midreg itself, lower case. */
   readonly ownHosts: readonly string[];
   /** How many decisions are remembered; see decision-log.ts. */

@@ -1,3 +1,4 @@
+import type { AorRecord } from "../location/binding.ts";
 import type { Listener, Receiver, Source } from "../ports.ts";
 import type { RegisterPolicy } from "../registrar/register-policy.ts";
 import { buildResponse } from "../sip/build-response.ts";
@@ -25,7 +26,8 @@ import { buildIsOwnHost, type ServerModules, type ServerOptions } from "./server
 import { Sweep } from "./sweep.ts";
 import { TimerQueue } from "./timer-queue.ts";
 import { Transactions } from "./transactions.ts";
-import { Upstream, type UpstreamModules } from "./upstream.ts";
+import type { UpstreamModules } from "./upstream.ts";
+import { Upstreams } from "./upstreams.ts";
 
 /** The loop: takes what the transport hears, lets the pure rooms decide, and carries it out. */
 export class Server implements Receiver {
@@ -48,28 +50,25 @@ export class Server implements Receiver {
     });
     this.#tallies = new MessageTallies(modules.metrics);
     this.#context = buildContext(options, modules, this.#timers);
-    const { registerPolicy: policy, resyncRate: rate, upstreamUri, userAgent } = options;
+    const { registerPolicy: policy, resyncRate: rate, userAgent } = options;
     const nowMs = (): number => modules.clock.nowMs();
-    const resync = new Resync(
-      { rate, upstreamUri, policy, userAgent },
-      { ...this.#context, nowMs },
-    );
+    const resync = new Resync({ rate, policy, userAgent }, { ...this.#context, nowMs });
     this.#resync = resync;
     this.admin = new ServerAdmin(this.#context, resync, () => this.#isDraining);
   }
 
   /** Takes up what the store holds, opens the listeners and starts the work that nobody asks for. */
   async start(): Promise<void> {
-    const { sweep, outbox, upstream } = this.#context;
+    const { sweep, outbox, upstreams } = this.#context;
     await this.#modules.transport.start(this);
     sweep.start();
     outbox.start();
-    upstream.start();
+    upstreams.start();
   }
 
-  /** The main registrar, for health. */
-  get upstream(): Upstream {
-    return this.#context.upstream;
+  /** The main registrars, for health. */
+  get upstreams(): Upstreams {
+    return this.#context.upstreams;
   }
 
   get isDraining(): boolean {
@@ -82,10 +81,10 @@ export class Server implements Receiver {
    */
   async drain(): Promise<boolean> {
     this.#isDraining = true;
-    const { sweep, outbox, upstream, clock, transactions, queue } = this.#context;
+    const { sweep, outbox, upstreams, clock, transactions, queue } = this.#context;
     sweep.stop();
     outbox.stop();
-    upstream.stop();
+    upstreams.stop();
     this.#resync.stop();
     const endMs = clock.nowMs() + DRAIN_LIMIT_MS;
     const isOpen = (): boolean => transactions.openCount > 0 || queue.size > 0;
@@ -197,13 +196,13 @@ function buildContext(
   const queue = new AorQueue();
   const { listeners } = transport;
   const around = { listeners, log, metrics, nowMs, ids, transactions, timers, resolver };
-  const upstream = buildUpstream(options, around);
+  const upstreams = buildUpstreams(options, around);
   const decisions = new DecisionLog(options.decisions);
   const owing = {
     decisions,
     store,
     queue,
-    upstream,
+    upstreams,
     timers,
     log,
     metrics,
@@ -214,7 +213,10 @@ function buildContext(
   };
   const outbox = new Outbox(owing);
   const identities = new PendingIdentities();
-  const graceMs = (): number => (upstream.isUp ? 0 : options.lookup.serveExpiredMs);
+  const graceMs = ({ bindings }: AorRecord): number =>
+    bindings.some(({ upstream }) => upstreams.isAway(upstream.upstream))
+      ? options.lookup.serveExpiredMs
+      : 0;
   const outgoing = new OutgoingPolicy(policiesOf(options));
   const sweep = new Sweep({ ...owing, outbox, identities, outgoing, graceMs });
   const inFlight = { n: 0 };
@@ -227,7 +229,7 @@ function buildContext(
     transactions,
     timers,
     queue,
-    upstream,
+    upstreams,
     outbox,
     sweep,
     inFlight,
@@ -242,18 +244,18 @@ function buildContext(
   };
 }
 
-function buildUpstream(options: ServerOptions, modules: UpstreamModules): Upstream {
+function buildUpstreams(options: ServerOptions, modules: UpstreamModules): Upstreams {
   const { upstreamUri, upstreamTimeoutMs, isTrustedUpstream, upstreamLocalAddress } = options;
-  return new Upstream(
-    {
-      uri: upstreamUri,
-      timeoutMs: upstreamTimeoutMs,
-      isTrusted: isTrustedUpstream,
-      localAddress: upstreamLocalAddress,
-      userAgent: options.userAgent,
-    },
-    modules,
-  );
+  const { userAgent, moreUpstreams } = options;
+  const main = {
+    uri: upstreamUri,
+    timeoutMs: upstreamTimeoutMs,
+    isTrusted: isTrustedUpstream,
+    localAddress: upstreamLocalAddress,
+    userAgent,
+  };
+  const others = moreUpstreams.map((one) => ({ ...one, userAgent }));
+  return new Upstreams(main, others, modules);
 }
 
 function policiesOf({ registerPolicy, registerRules }: ServerOptions): readonly RegisterPolicy[] {

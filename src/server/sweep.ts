@@ -2,6 +2,7 @@ import type { AorRecord } from "../location/binding.ts";
 import type { AorChange } from "../location/change.ts";
 import type { LocationStore, Log, Metrics, Tally } from "../ports.ts";
 import { decideExpiry, nextExpiryMs } from "../registrar/decide-expiry.ts";
+import { sharedKey } from "../registrar/shared-contact.ts";
 import type { AorQueue, AorTask } from "./aor-queue.ts";
 import type { DecisionLog } from "./decision-log.ts";
 import { MAX_EXPIRIES_PER_TICK, SWEEP_TICK_MS } from "./limits.ts";
@@ -22,7 +23,7 @@ export interface SweepModules {
   readonly nowMs: () => number;
   readonly outgoing: OutgoingPolicy;
   /** How long bindings are kept beyond their end as things are now (LookupPolicy.serveExpiredMs). */
-  readonly graceMs: () => number;
+  readonly graceMs: (record: AorRecord) => number;
   readonly decisions: DecisionLog;
 }
 
@@ -94,7 +95,9 @@ export class Sweep implements TimerOwner {
         this.#expired.n += change.remove.length;
         log.debug({ aor, expired: change.remove.length }, "bindings expired");
         for (const ctid of change.remove) this.#modules.identities.delete(ctid);
-        for (const { ctid } of change.enqueue) this.#modules.identities.delete(ctid);
+        if (change.enqueue.some(({ ctid }) => ctid.startsWith(sharedKey(aor)))) {
+          this.#modules.identities.delete(sharedKey(aor));
+        }
         this.#modules.outbox.owe(change.enqueue);
         this.#finish(aor);
       },
@@ -106,7 +109,7 @@ export class Sweep implements TimerOwner {
   #decide(record: AorRecord): AorChange | undefined {
     const { nowMs, identities, outgoing, graceMs } = this.#modules;
     return decideExpiry(record, {
-      nowMs: Math.floor(nowMs() - graceMs()),
+      nowMs: Math.floor(nowMs() - graceMs(record)),
       identities: identities.read,
       isDoubted: identities.isDoubted,
       outgoingExpiresSec: outgoing.longestSec,
@@ -126,7 +129,7 @@ export class Sweep implements TimerOwner {
     const nowMs = this.#modules.nowMs();
     if (dueMs > nowMs) return this.#schedule(record);
     // What is kept for the time being is looked at again now and then.
-    if (dueMs > nowMs - this.#modules.graceMs()) return this.#add(aor, nowMs + GRACE_TICK_MS);
+    if (dueMs > nowMs - this.#modules.graceMs(record)) return this.#add(aor, nowMs + GRACE_TICK_MS);
     const entered = this.#modules.queue.enter(aor, new ExpiryRun(aor, this));
     if (entered === "full") this.#schedule(record);
     return undefined;

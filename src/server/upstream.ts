@@ -1,4 +1,6 @@
 import type { Listener, Log, Metrics, Target } from "../ports.ts";
+import { parseUri } from "../sip/uri.ts";
+import type { Arrival } from "./arrival.ts";
 import { Attempt, type AttemptModules, type AttemptUser } from "./attempt.ts";
 import { PEER_MEMORY_MS, PROBE_INTERVAL_MS, RESOLVE_INTERVAL_MS } from "./limits.ts";
 import type { TimerOwner } from "./timer-queue.ts";
@@ -22,13 +24,16 @@ export interface UpstreamModules extends AttemptModules {
   readonly ids: { tag(): string; callId(): string };
 }
 
+/** Where a message came from; the connection is "" for UDP. */
+export type Peer = Pick<Arrival, "address" | "port" | "connection">;
+
 /** The main registrar: where it is, which listener faces it, and whether it answers. */
 export class Upstream implements TimerOwner {
   readonly #options: UpstreamOptions;
   readonly #modules: UpstreamModules;
   #targets: readonly Target[] = [];
   #side: Pick<Listener, "sentBy" | "protocol"> = { sentBy: "", protocol: "udp" };
-  /** "address port" of every target, and when the name last resolved to it. */
+  /** "address port" of every target, its address alone where it is reached by connections, and when the name last resolved to it. */
   readonly #peers = new Map<string, number>();
   #isUp = false;
   #heardAtMs = Number.NEGATIVE_INFINITY;
@@ -38,6 +43,15 @@ export class Upstream implements TimerOwner {
     this.#options = options;
     this.#modules = modules;
     modules.metrics.gauge("upstream_up", { upstream: options.uri }, () => (this.#isUp ? 1 : 0));
+  }
+
+  get uri(): string {
+    return this.#options.uri;
+  }
+
+  /** Host part (and port) of its URI. */
+  get host(): string {
+    return hostOf(this.#options.uri);
   }
 
   get isUp(): boolean {
@@ -68,9 +82,13 @@ export class Upstream implements TimerOwner {
     this.#isStopped = true;
   }
 
-  /** Whether a request from this address and port comes from the main registrar. */
-  isPeer(address: string, port: number): boolean {
-    return this.#peers.has(`${address} ${port}`) || this.#options.isTrusted(address, port);
+  /**
+   * Whether a request comes from the main registrar. On a connection its port says nothing, unless midreg has opened it:
+   * there its address is enough, where it is reached by connections.
+   */
+  isPeer({ address, port, connection }: Peer): boolean {
+    const key = connection === "" ? `${address} ${port}` : address;
+    return this.#peers.has(key) || this.#options.isTrusted(address, port);
   }
 
   /** The listener that faces a target: the one on the way to it, else a wildcard, else any that fits. */
@@ -137,7 +155,10 @@ export class Upstream implements TimerOwner {
     const facing = first === undefined ? undefined : this.listenerFor(first);
     this.#side = facing ?? this.#modules.listeners[0] ?? this.#side;
     const nowMs = this.#modules.nowMs();
-    for (const { address, port } of targets) this.#peers.set(`${address} ${port}`, nowMs);
+    for (const { protocol, address, port } of targets) {
+      this.#peers.set(`${address} ${port}`, nowMs);
+      if (protocol !== "udp") this.#peers.set(address, nowMs);
+    }
     // A name that moves on leaves its old address a while, for the calls it still routes here.
     for (const [peer, seenAtMs] of this.#peers) {
       if (nowMs - seenAtMs > PEER_MEMORY_MS) this.#peers.delete(peer);
@@ -189,6 +210,13 @@ const NOBODY: AttemptUser = {
   onResponse: () => undefined,
   onFailure: () => undefined,
 };
+
+/** What takes the place of midreg's own host and port in a Request-URI. */
+function hostOf(uriText: string): string {
+  const uri = parseUri(uriText);
+  if (uri === undefined) return "";
+  return uri.port === undefined ? uri.host : `${uri.host}:${uri.port}`;
+}
 
 function isWildcard(address: string): boolean {
   return address === "0.0.0.0" || address === "::";

@@ -1,6 +1,6 @@
 import { TOUCH_WIDTH } from "./journal-protocol.ts";
 import type { BindingRow, OutboxRow } from "./operation.ts";
-import { BINDING_COLUMNS, isBindingRow, parseOperations } from "./operation.ts";
+import { isBindingRow, parseOperations, withRefresh } from "./operation.ts";
 import type { Refresh } from "./refresh-log.ts";
 import { RefreshLog } from "./refresh-log.ts";
 import { UnreadableContent } from "./store-error.ts";
@@ -108,7 +108,7 @@ export class JournalDigest {
 
 /** The row as the refresh leaves it. Throws UnreadableContent. */
 export function refreshRow(row: BindingRow, refresh: Refresh): BindingRow {
-  const refreshed: unknown = [...row.slice(0, BINDING_COLUMNS), ...refresh];
+  const refreshed: unknown = withRefresh(row, refresh);
   if (!isBindingRow(refreshed)) throw new UnreadableContent("the journal holds a broken refresh");
   return refreshed;
 }

@@ -1,7 +1,7 @@
 import type { Database, Statement, Transaction } from "better-sqlite3";
 import type { RowChange } from "./journal-digest.ts";
 import { JournalDigest } from "./journal-digest.ts";
-import { BINDING_COLUMNS, isRow } from "./operation.ts";
+import { BINDING_COLUMNS, bindingValues, isRow, refreshValues } from "./operation.ts";
 
 /** How long a slice may hold up commits. */
 const SLICE_MS = 2;
@@ -49,7 +49,7 @@ export class JournalFold {
     );
     this.#removeBinding = db.prepare("DELETE FROM binding WHERE id = ?");
     this.#removeRefresh = db.prepare("DELETE FROM refresh WHERE id = ?");
-    this.#enqueue = db.prepare(`INSERT OR REPLACE INTO deregistration VALUES (${parameters(11)})`);
+    this.#enqueue = db.prepare(`INSERT OR REPLACE INTO deregistration VALUES (${parameters(12)})`);
     this.#dequeue = db.prepare("DELETE FROM deregistration WHERE ctid = ?");
     this.#putMeta = db.prepare("INSERT OR REPLACE INTO meta VALUES (?, ?)");
     this.#writeSlice = db.transaction(writeForAWhile);
@@ -108,8 +108,8 @@ export class JournalFold {
         this.#refresh.run(...change.refresh, id);
         return;
       case "put":
-        this.#putBinding.run(...change.row.slice(0, BINDING_COLUMNS));
-        this.#putRefresh.run(id, ...change.row.slice(BINDING_COLUMNS));
+        this.#putBinding.run(...bindingValues(change.row));
+        this.#putRefresh.run(id, ...refreshValues(change.row));
         return;
       case "remove":
         this.#removeBinding.run(id);

@@ -21,6 +21,10 @@ export class MemoryStore implements LocationStore {
     return this.#copy.hasSource(source);
   }
 
+  bindingAt(source: string): Binding | undefined {
+    return this.#copy.bindingAt(source);
+  }
+
   save(change: AorChange, commit: Commit): void {
     if (this.#isClosed) return commit.failed("the store is closed");
     const operations = buildOperations(change, this.#copy);

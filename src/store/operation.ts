@@ -6,7 +6,10 @@ import type { Binding, DeRegistration, Mode, UpstreamRegistration } from "../loc
 import type { AorChange } from "../location/change.ts";
 import { UnreadableContent } from "./store-error.ts";
 
-/** Columns of `binding`, then cseq, expires_at_ms and updated_at_ms of `refresh`. */
+/**
+ * Columns of `binding`, then cseq, expires_at_ms and updated_at_ms of `refresh`, then columns that `binding` has got
+ * later.
+ */
 export type BindingRow = readonly [
   id: number,
   aor: string,
@@ -34,10 +37,30 @@ export type BindingRow = readonly [
   cseq: number,
   expiresAtMs: number,
   updatedAtMs: number,
+  upstream: string,
 ];
 
-/** How many values of a BindingRow belong to the table `binding`. */
-export const BINDING_COLUMNS = 23;
+/** How many values at the head of a BindingRow belong to the table `binding`. */
+const FIRST_COLUMNS = 23;
+/** Where those begin that the table has got later. */
+const LATER_COLUMNS = 26;
+/** How many columns the table `binding` has. */
+export const BINDING_COLUMNS = 24;
+
+/** The values of the table `binding`, in the order of its columns. */
+export function bindingValues(row: BindingRow): readonly BindingRow[number][] {
+  return [...row.slice(0, FIRST_COLUMNS), ...row.slice(LATER_COLUMNS)];
+}
+
+/** The values of the table `refresh` after its id. */
+export function refreshValues(row: BindingRow): readonly BindingRow[number][] {
+  return row.slice(FIRST_COLUMNS, LATER_COLUMNS);
+}
+
+/** The row with those values of `refresh`, to be checked. */
+export function withRefresh(row: BindingRow, refresh: readonly number[]): readonly unknown[] {
+  return [...row.slice(0, FIRST_COLUMNS), ...refresh, ...row.slice(LATER_COLUMNS)];
+}
 
 /** Columns of `deregistration`. */
 export type OutboxRow = readonly [
@@ -52,6 +75,7 @@ export type OutboxRow = readonly [
   upstreamRequestUri: string,
   upstreamFrom: string,
   upstreamTo: string,
+  upstream: string,
 ];
 
 type TouchRow = readonly [
@@ -72,10 +96,10 @@ export type Operation =
 
 /** One letter for each value: text, integer, or "?" for an integer that may be null. */
 const SHAPES: Readonly<Record<string, string>> = {
-  put: "itttt?ttttttiitttttttitiii",
+  put: "itttt?ttttttiitttttttitiiit",
   touch: "itiii",
   remove: "it",
-  enqueue: "ttiitiitttt",
+  enqueue: "ttiitiittttt",
   dequeue: "t",
   meta: "tt",
 };
@@ -133,11 +157,24 @@ export function isStorable(operations: readonly Operation[]): boolean {
 
 /** Reads the JSON of a journal row. Throws UnreadableContent. */
 export function parseOperations(text: string): readonly Operation[] {
-  const list = parseJson(text);
-  if (!isRow(list) || !list.every(isOperation)) {
+  const given = parseJson(text);
+  const list = isRow(given) ? given.map(completed) : undefined;
+  if (list === undefined || !list.every(isOperation)) {
     throw new UnreadableContent("the journal holds a change of unknown form");
   }
   return list;
+}
+
+/** How many values rows had before there could be several main registrars. */
+const OLD_LENGTHS: Readonly<Record<string, number>> = { put: 26, enqueue: 11 };
+
+/** A row of a journal that an older midreg has written is at the default main registrar. */
+function completed(operation: unknown): unknown {
+  if (!isRow(operation)) return operation;
+  const [kind, values] = operation;
+  if (typeof kind !== "string" || !isRow(values)) return operation;
+  const isOld = Object.hasOwn(OLD_LENGTHS, kind) && OLD_LENGTHS[kind] === values.length;
+  return isOld ? [kind, [...values, ""]] : operation;
 }
 
 /** Throws UnreadableContent. */
@@ -209,19 +246,22 @@ function buildBindingRow(id: number, aor: string, binding: Binding): BindingRow 
     binding.cseq,
     binding.expiresAtMs,
     binding.updatedAtMs,
+    upstream.upstream,
   ];
 }
 
 function buildOutboxRow({ ctid, aor, dueAtMs, attempts, upstream }: DeRegistration): OutboxRow {
   const { callId, cseq, expiresAtMs, contact, requestUri, from, to } = upstream;
-  return [ctid, aor, dueAtMs, attempts, callId, cseq, expiresAtMs, contact, requestUri, from, to];
+  const registration = [callId, cseq, expiresAtMs, contact, requestUri, from, to] as const;
+  return [ctid, aor, dueAtMs, attempts, ...registration, upstream.upstream];
 }
 
 /** The way back from buildOutboxRow. */
 export function readOutboxRow(row: OutboxRow): DeRegistration {
-  const [ctid, aor, dueAtMs, attempts, callId, cseq, expiresAtMs, contact, requestUri, from, to] =
-    row;
+  const [ctid, aor, dueAtMs, attempts, ...registration] = row;
+  const [callId, cseq, expiresAtMs, contact, requestUri, from, to, name] = registration;
   const upstream: UpstreamRegistration = {
+    upstream: name,
     callId,
     cseq,
     expiresAtMs,

@@ -62,6 +62,10 @@ export class SqliteStore implements LocationStore {
     return this.#copy.hasSource(source);
   }
 
+  bindingAt(source: string): Binding | undefined {
+    return this.#copy.bindingAt(source);
+  }
+
   save(change: AorChange, commit: Commit): void {
     this.#writer.save(change, commit);
   }

@@ -49,6 +49,7 @@ export class StoredBinding implements Binding {
     this.registeredAtMs = row[21];
     this.upstreamGruu = row[22];
     this.upstream = {
+      upstream: interner.intern(row[26]),
       callId: row[11],
       cseq: row[12],
       expiresAtMs: row[13],

@@ -16,7 +16,8 @@ interface StoredRecord extends AorRecord {
 export class WorkingCopy implements RowIds {
   readonly #records = new Map<string, StoredRecord>();
   readonly #byCtid = new Map<string, StoredBinding>();
-  readonly #sources = new Map<string, number>();
+  /** By flow: one binding nearly always, or all that share it. */
+  readonly #bySource = new Map<string, StoredBinding | Set<StoredBinding>>();
   readonly #outbox = new Map<string, DeRegistration>();
   readonly #meta = new Map<string, string>();
   readonly #interner = new Interner();
@@ -32,7 +33,12 @@ export class WorkingCopy implements RowIds {
   }
 
   hasSource(source: string): boolean {
-    return this.#sources.has(source);
+    return this.#bySource.has(source);
+  }
+
+  bindingAt(source: string): Binding | undefined {
+    const there = this.#bySource.get(source);
+    return there instanceof Set ? there.values().next().value : there;
   }
 
   records(): Iterable<AorRecord> {
@@ -126,27 +132,38 @@ export class WorkingCopy implements RowIds {
     const binding = new StoredBinding(row, aor, this.#interner);
     this.#records.set(aor, { aor, bindings: place(binding, record?.bindings, old) });
     this.#byCtid.set(ctid, binding);
-    const oldSource = old?.aor === aor ? old.source : undefined;
-    if (oldSource === binding.source) return;
-    this.#countSource(binding.source, 1);
-    if (oldSource !== undefined) this.#countSource(oldSource, -1);
+    this.#enterSource(binding);
+    if (old?.aor === aor) this.#leaveSource(old);
   }
 
   #remove(ctid: string): void {
     const binding = this.#byCtid.get(ctid);
     if (binding === undefined) return;
-    const { aor, source } = binding;
+    const { aor } = binding;
     const bindings = (this.#records.get(aor)?.bindings ?? []).filter((other) => other !== binding);
     if (bindings.length === 0) this.#records.delete(aor);
     else this.#records.set(aor, { aor, bindings });
     this.#byCtid.delete(ctid);
-    this.#countSource(source, -1);
+    this.#leaveSource(binding);
   }
 
-  #countSource(source: string, by: number): void {
-    const count = (this.#sources.get(source) ?? 0) + by;
-    if (count > 0) this.#sources.set(source, count);
-    else this.#sources.delete(source);
+  #enterSource(binding: StoredBinding): void {
+    const there = this.#bySource.get(binding.source);
+    if (there === undefined) this.#bySource.set(binding.source, binding);
+    else if (there instanceof Set) there.add(binding);
+    else this.#bySource.set(binding.source, new Set([there, binding]));
+  }
+
+  #leaveSource(binding: StoredBinding): void {
+    const there = this.#bySource.get(binding.source);
+    if (!(there instanceof Set)) {
+      if (there === binding) this.#bySource.delete(binding.source);
+      return;
+    }
+    there.delete(binding);
+    // Back to the smaller form, which nearly all have.
+    const [last] = there;
+    if (there.size === 1 && last !== undefined) this.#bySource.set(binding.source, last);
   }
 }
 

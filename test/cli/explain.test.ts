@@ -91,6 +91,7 @@ In force, * by rule yealink:
   path_mode               lazy
   only_request_contacts   no
   absorb                  proven
+  upstream                main
   extra_contact_params    none
 * attr                    desk
 `,

@@ -13,6 +13,7 @@ describe("with nothing but an upstream, every setting has its default", () => {
   test("all of them", () => {
     expect(load({}).settings).toEqual({
       upstream: { uri: "sip:192.0.2.1", trusted: [], timeoutMs: 10_000 },
+      upstreams: [],
       listeners: [{ protocol: "udp", address: "0.0.0.0", port: 5060, advertised: undefined }],
       admin: { address: "127.0.0.1", port: 8080 },
       dataDir: "./.midreg",
@@ -52,6 +53,7 @@ describe("with nothing but an upstream, every setting has its default", () => {
         onlyRequestContacts: false,
         attr: "",
         absorb: "proven",
+        upstream: "",
       },
       lookup: {
         fork: "all",

@@ -110,6 +110,24 @@ export function testLocationStore({ name, open, histories }: LocationStoreContra
       ]);
     });
 
+    test("a registration and the end of one keep the main registrar they belong to", async () => {
+      const { upstream } = buildBinding("a");
+      const second = { ...upstream, upstream: "second" };
+      const owed = buildDeRegistration("x@second", { upstream: second });
+      await save(
+        store,
+        buildChange(AOR, { put: [buildBinding("a", { upstream: second })], enqueue: [owed] }),
+      );
+      await save(
+        store,
+        buildChange(AOR, { touch: [{ ctid: "a", cseq: 9, expiresAtMs: 10, updatedAtMs: 5 }] }),
+      );
+      const binding = store.lookup(AOR)?.bindings[0];
+      expect(binding).toMatchObject({ upstream: second, cseq: 9 });
+      expect(store.bindingAt(binding?.source ?? "")).toBe(binding);
+      expect([...store.deRegistrations()]).toEqual([owed]);
+    });
+
     test("one change is applied in the order remove, put, touch, dequeue, enqueue", async () => {
       await put(store, AOR, buildBinding("a"), buildBinding("b"));
       await save(store, buildChange(AOR, { enqueue: [buildDeRegistration("x")] }));

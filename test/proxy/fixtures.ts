@@ -89,6 +89,7 @@ export function buildInput(parts: InputParts = {}): ProxyInput {
     sideOf: (flow) =>
       sides.find(({ protocol, sentBy }) => flow.startsWith(`${protocol}:${sentBy}<`)),
     upstreamSide: parts.upstreamSide ?? { sentBy: SENT_BY, protocol: "udp" },
+    upstream: "",
     upstreamHost: "192.0.2.50:5060",
     isOwnHost: (host, port) => own.includes(`${host}:${port ?? 5060}`),
     isUpstreamHost: (host, port) => `${host}:${port ?? 5060}` === "192.0.2.50:5060",

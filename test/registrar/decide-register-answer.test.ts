@@ -69,6 +69,7 @@ describe("a 2xx that lists the contact (spec section 2.1)", () => {
           registeredAtMs: NOW_MS,
           upstreamGruu: "",
           upstream: {
+            upstream: "",
             callId: "upstream-0001-call-id",
             cseq: 1,
             expiresAtMs: NOW_MS + 3_600_000,

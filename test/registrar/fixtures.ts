@@ -77,6 +77,7 @@ export function buildBinding({ upstream, ...parts }: BindingParts = {}): Binding
     registeredAtMs: NOW_MS - 30_000,
     upstreamGruu: "",
     upstream: {
+      upstream: "",
       callId: "upstream-call-id",
       cseq: 7,
       expiresAtMs: NOW_MS + 3_570_000,

@@ -15,7 +15,7 @@ describe("the lifetime that is asked of the main registrar", () => {
 
   test("is raised where less is set, and nowhere else", () => {
     const outgoing = new OutgoingPolicy([short, long]);
-    expect(outgoing.raise(1800)).toBe(true);
+    expect(outgoing.raise("", 1800)).toBe(true);
     expect(outgoing.applyTo(short)).toEqual({ ...short, outgoingExpiresSec: 1800 });
     expect(outgoing.applyTo(long)).toBe(long);
     expect(outgoing.longestSec).toBe(7200);
@@ -23,10 +23,10 @@ describe("the lifetime that is asked of the main registrar", () => {
 
   test("makes no new policy for each REGISTER", () => {
     const outgoing = new OutgoingPolicy([short]);
-    outgoing.raise(1800);
+    outgoing.raise("", 1800);
     const raised = outgoing.applyTo(short);
     expect(outgoing.applyTo(short)).toBe(raised);
-    outgoing.raise(3600);
+    outgoing.raise("", 3600);
     expect(outgoing.applyTo(short)).toMatchObject({ rule: "short", outgoingExpiresSec: 3600 });
   });
 
@@ -36,7 +36,7 @@ describe("the lifetime that is asked of the main registrar", () => {
         const outgoing = new OutgoingPolicy([short, long]);
         let floorSec = 0;
         for (const demand of demands) {
-          expect(outgoing.raise(demand)).toBe(demand > floorSec);
+          expect(outgoing.raise("", demand)).toBe(demand > floorSec);
           floorSec = Math.max(floorSec, demand);
           expect(outgoing.applyTo(short).outgoingExpiresSec).toBe(Math.max(300, floorSec));
           expect(outgoing.longestSec).toBe(Math.max(7200, floorSec));

@@ -2,7 +2,7 @@
 import type { RelayBranch } from "../../src/proxy/proxy-input.ts";
 import type { HeldBranch, OverReason } from "../../src/server/leg.ts";
 import { Relay, type Relayed, type RelayModules } from "../../src/server/relay.ts";
-import type { Upstream } from "../../src/server/upstream.ts";
+import type { Upstreams } from "../../src/server/upstreams.ts";
 import { buildInvite } from "../support/call-messages.ts";
 import {
   answerTo,
@@ -77,7 +77,7 @@ export class Relaying extends Parts {
       resolver: this.resolver,
       transport: this.transport,
       // Flows need nothing of it.
-      upstream: {} as unknown as Upstream,
+      upstreams: {} as unknown as Upstreams,
       ids: this.ids,
       tally: (direction, result) => {
         this.tallies.push(`${direction} ${result}`);

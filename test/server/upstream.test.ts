@@ -1,7 +1,7 @@
 import { describe, expect, test } from "vitest";
 import type { Listener } from "../../src/ports.ts";
 import { PEER_MEMORY_MS, PROBE_INTERVAL_MS, RESOLVE_INTERVAL_MS } from "../../src/server/limits.ts";
-import { Upstream, type UpstreamOptions } from "../../src/server/upstream.ts";
+import { type Peer, Upstream, type UpstreamOptions } from "../../src/server/upstream.ts";
 import { memoryListener } from "../support/memory-network.ts";
 import { answerTo, headerLine, message } from "../support/messages.ts";
 import { LISTENER, Parts, targetAt } from "./fixtures.ts";
@@ -183,16 +183,20 @@ describe("the main registrar", () => {
   });
 });
 
+function peer(address: string, port: number, connection = ""): Peer {
+  return { address, port, connection };
+}
+
 describe("who is the main registrar", () => {
   test("is known by its addresses and ports, and by those that are trusted", () => {
     const side = new Side({ isTrusted: (address, port) => address === "192.0.2.9" && port === 7 });
     side.names.set(URI, [MAIN, "[2001:db8::50]:5062"]);
     side.upstream.start();
-    expect(side.upstream.isPeer("192.0.2.50", 5060)).toBe(true);
-    expect(side.upstream.isPeer("192.0.2.50", 5061)).toBe(false);
-    expect(side.upstream.isPeer("2001:db8::50", 5062)).toBe(true);
-    expect(side.upstream.isPeer("192.0.2.9", 7)).toBe(true);
-    expect(side.upstream.isPeer("192.0.2.9", 8)).toBe(false);
+    expect(side.upstream.isPeer(peer("192.0.2.50", 5060))).toBe(true);
+    expect(side.upstream.isPeer(peer("192.0.2.50", 5061))).toBe(false);
+    expect(side.upstream.isPeer(peer("2001:db8::50", 5062))).toBe(true);
+    expect(side.upstream.isPeer(peer("192.0.2.9", 7))).toBe(true);
+    expect(side.upstream.isPeer(peer("192.0.2.9", 8))).toBe(false);
   });
 
   test("stays known for an hour after the name has moved on", () => {
@@ -201,12 +205,25 @@ describe("who is the main registrar", () => {
     side.names.set(URI, ["192.0.2.51:5060"]);
     side.clock.advance(RESOLVE_INTERVAL_MS);
     expect(side.upstream.targets).toEqual([targetAt("192.0.2.51:5060")]);
-    expect(side.upstream.isPeer("192.0.2.50", 5060)).toBe(true);
+    expect(side.upstream.isPeer(peer("192.0.2.50", 5060))).toBe(true);
     side.clock.advance(PEER_MEMORY_MS - RESOLVE_INTERVAL_MS);
-    expect(side.upstream.isPeer("192.0.2.50", 5060)).toBe(true);
+    expect(side.upstream.isPeer(peer("192.0.2.50", 5060))).toBe(true);
     side.clock.advance(RESOLVE_INTERVAL_MS);
-    expect(side.upstream.isPeer("192.0.2.50", 5060)).toBe(false);
-    expect(side.upstream.isPeer("192.0.2.51", 5060)).toBe(true);
+    expect(side.upstream.isPeer(peer("192.0.2.50", 5060))).toBe(false);
+    expect(side.upstream.isPeer(peer("192.0.2.51", 5060))).toBe(true);
+  });
+});
+
+describe("who is the main registrar on a connection", () => {
+  test.each([
+    ["tcp", "192.0.2.50", true],
+    ["tcp", "192.0.2.51", false],
+    ["udp", "192.0.2.50", false],
+  ] as const)("when it is reached by %s: from %s, whatever the port, %s", (protocol, from, is) => {
+    const side = new Side();
+    side.resolver.resolve = (_uri, done) => done([{ protocol, address: "192.0.2.50", port: 5060 }]);
+    side.upstream.start();
+    expect(side.upstream.isPeer(peer(from, 40_001, "c.1"))).toBe(is);
   });
 });
 

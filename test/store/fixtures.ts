@@ -32,6 +32,7 @@ export function buildBinding(ctid: string, parts: Partial<Binding> = {}): Bindin
     registeredAtMs: 1_700_000_000_000,
     upstreamGruu: "",
     upstream: {
+      upstream: "",
       callId: `up-${ctid}`,
       cseq: 7,
       expiresAtMs: 1_700_003_600_000,

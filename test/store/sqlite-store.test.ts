@@ -206,6 +206,25 @@ test("a row id that the journal mentions is not used for another binding", async
   expect(changes).toMatch(/^\[\["put",\[51,/u);
 });
 
+test("what an older midreg has journaled is at the default main registrar", async () => {
+  const directory = makeDirectory();
+  const writer = await openStore(buildOptions(directory));
+  const { upstream } = buildBinding("a");
+  await put(writer, AOR, buildBinding("a", { upstream: { ...upstream, upstream: "second" } }));
+  const db = new Database(buildOptions(directory).path);
+  onTestFinished(() => {
+    db.close();
+  });
+  const changes = String(db.prepare("SELECT changes FROM journal").pluck(true).get());
+  await writer.close();
+  const old = changes.replace(/,"second"\]/u, "]");
+  expect(old).not.toBe(changes);
+  db.exec("DELETE FROM binding; DELETE FROM refresh");
+  db.prepare("INSERT INTO journal VALUES (1, NULL, ?)").run(old);
+  const reader = await openStore(buildOptions(directory));
+  expect(reader.lookup(AOR)?.bindings).toEqual([buildBinding("a")]);
+});
+
 test("new bindings come after those from before a restart", async () => {
   const directory = makeDirectory();
   const first = await openStore(buildOptions(directory));

@@ -48,6 +48,10 @@ export class FaultyStore implements LocationStore {
     return this.inner.lookupCtid(ctid);
   }
 
+  bindingAt(source: string): Binding | undefined {
+    return this.inner.bindingAt(source);
+  }
+
   hasSource(source: string): boolean {
     return this.inner.hasSource(source);
   }

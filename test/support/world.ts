@@ -56,6 +56,7 @@ export const POLICY: RegisterPolicy = {
   upstreamContactParams: ["q", "methods"],
   gruu: true,
   upstreamMarginSec: 2,
+  upstream: "",
   upstreamHost: "192.0.2.50:5060",
   maxCallIdLength: 255,
   maxPathLength: 2048,
@@ -85,6 +86,7 @@ export const SERVER_OPTIONS = {
   registerRules: [],
   upstreamTimeoutMs: 10_000,
   isTrustedUpstream: () => false,
+  moreUpstreams: [],
   ownHosts: [],
   decisions: { perAor: 10, maxEntries: 1000 },
   resyncRate: 100,
@@ -106,6 +108,8 @@ export interface WorldOptions {
   /** Addresses and ports midreg listens on; the first one is what phones use. */
   readonly listeners?: ReadonlyArray<readonly [address: string, port: number]>;
   readonly upstreamUri?: string;
+  /** Main registrars besides the default one, by name: where they are. */
+  readonly moreUpstreams?: Readonly<Record<string, string>>;
   readonly upstreamTargets?: readonly string[];
   readonly clock?: VirtualClock;
   /** The world in which this midreg takes the place of one that was killed; it brings its clock and network. */
@@ -152,6 +156,13 @@ export class World {
         })),
         upstreamUri: options.upstreamUri ?? `sip:${this.main.place}`,
         upstreamLocalAddress: options.localAddress,
+        moreUpstreams: Object.entries(options.moreUpstreams ?? {}).map(([name, place]) => ({
+          name,
+          uri: `sip:${place}`,
+          timeoutMs: SERVER_OPTIONS.upstreamTimeoutMs,
+          isTrusted: () => false,
+          localAddress: options.localAddress,
+        })),
         decisions: { ...SERVER_OPTIONS.decisions, ...options.decisions },
       },
       {
