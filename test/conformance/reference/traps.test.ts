@@ -1,5 +1,4 @@
 /** Section 11: the traps that test/server/traps.test.ts does not hold already, and that none is missing. */
-// oxlint-disable vitest/no-standalone-expect -- walk() runs the checks as tests.
 import { readFileSync } from "node:fs";
 import { expect, test } from "vitest";
 import { load } from "../../config/load.ts";
