@@ -48,7 +48,7 @@ function talk({ cseq }: RequestOptions, { holdMs }: CallerOptions): string[] {
     '  <recv response="200" rrs="true" rtd="true"/>',
     send(inDialog("ACK", cseq)),
     `  <pause milliseconds="${holdMs}"/>`,
-    send(inDialog("BYE", cseq + 1), true),
+    send(inDialog("BYE", cseq + 1), { isRepeated: true }),
     '  <recv response="200"/>',
   ];
 }
@@ -58,10 +58,16 @@ function giveUp(first: RequestOptions, { holdMs }: CallerOptions): string[] {
     '  <recv response="180"/>',
     '  <recv response="180"/>',
     `  <pause milliseconds="${holdMs}"/>`,
-    send(request("CANCEL", { ...first, isTagless: true }), true),
+    send(request("CANCEL", { ...first, isTagless: true }), { isRepeated: true }),
+    // The INVITE and its CANCEL are two transactions (RFC 3261 section 9.1), so their answers come in any order.
+    '  <recv response="487" optional="true" next="487-first"/>',
     '  <recv response="200"/>',
     '  <recv response="487"/>',
+    send(request("ACK", first), { next: "over" }),
+    '  <label id="487-first"/>',
     send(request("ACK", first)),
+    '  <recv response="200"/>',
+    '  <label id="over"/>',
   ];
 }
 
@@ -102,7 +108,7 @@ export function ringingScenario(): string {
       CSeq: [last_cseq_number] INVITE
       Content-Length: 0
 `,
-      true,
+      { isRepeated: true },
     ),
     '  <recv request="ACK"/>',
   ]);
@@ -115,9 +121,16 @@ function scenario(name: string, steps: readonly string[]): string {
   return [head, ...steps, "</scenario>", ""].join("\n");
 }
 
-function send(text: string, isRepeated = false): string {
+interface SendOptions {
+  readonly isRepeated?: boolean;
+  /** The label to go on at. */
+  readonly next?: string;
+}
+
+function send(text: string, { isRepeated = false, next }: SendOptions = {}): string {
   const repeat = isRepeated ? ' retrans="500"' : "";
-  return `  <send${repeat}>\n    <![CDATA[\n      ${text}\n    ]]>\n  </send>`;
+  const jump = next === undefined ? "" : ` next="${next}"`;
+  return `  <send${repeat}${jump}>\n    <![CDATA[\n      ${text}\n    ]]>\n  </send>`;
 }
 
 interface RequestOptions {
@@ -161,7 +174,7 @@ ${credentials}      Content-Type: application/sdp
       t=0 0
       m=audio [media_port] RTP/AVP 0
 `,
-    true,
+    { isRepeated: true },
   );
 }
 
@@ -190,6 +203,6 @@ function respond(status: string, isRepeated = false): string {
       Contact: <sip:device@[local_ip]:[local_port]>
       Content-Length: 0
 `,
-    isRepeated,
+    { isRepeated },
   );
 }
