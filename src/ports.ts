@@ -5,6 +5,7 @@
 import type { AorRecord, Binding, DeRegistration } from "./location/binding.ts";
 import type { AorChange } from "./location/change.ts";
 import type { Decision } from "./location/decision.ts";
+import type { PushDevice } from "./location/push-device.ts";
 
 /** The only source of time. */
 export interface Clock {
@@ -147,6 +148,66 @@ export interface Resolver {
   resolve(uri: string, done: (targets: readonly Target[]) => void): void;
   /** Puts a target behind its alternatives for a while, after a time-out, a transport error or a 503. */
   markFailed(target: Target): void;
+}
+
+/** What a push is for; a call rings, a refresh must not be seen by its user. */
+export type PushPurpose = "call" | "message" | "request" | "refresh" | "call-over" | "test";
+
+/** One push to one device (RFC 8599). */
+export interface Push {
+  readonly device: PushDevice;
+  readonly purpose: PushPurpose;
+  /** The same for pushes that replace each other: a keyed digest of the Call-ID, at most 32 characters of base64url. */
+  readonly topic: string;
+  /** Call-ID of the request that waits; empty for a refresh or a test. */
+  readonly callId: string;
+  /** Who calls, where the operator wants the provider to know it. */
+  readonly caller: PushCaller | undefined;
+  /** After this moment (steady milliseconds) it is of no use: not sent again, and dropped by the provider. */
+  readonly deadlineMs: number;
+}
+
+/** Byte strings from the wire, not escaped for any format. */
+export interface PushCaller {
+  readonly uri: string;
+  readonly displayName: string;
+}
+
+export type PushResult =
+  /** The provider has taken it. */
+  | "accepted"
+  /** The device is gone, or the token is none: it is of no use to push to it again. */
+  | "dead-token"
+  /** The provider does not take it from us: credentials, topic or project are wrong. */
+  | "rejected"
+  | "throttled"
+  /** An error of the provider, no connection, or its breaker is open. */
+  | "unavailable"
+  /** No answer before the deadline. */
+  | "timeout"
+  /** Too many wait already. */
+  | "overloaded";
+
+export interface PushOutcome {
+  readonly result: PushResult;
+  /** The provider's own code, of a closed set ("Unregistered", "QUOTA_EXCEEDED", "503"); "" when there is none. */
+  readonly reason: string;
+  /** What that means and what to do, for operators; without tokens and keys. */
+  readonly detail: string;
+  /** Since when the token is dead, in steady milliseconds, where the provider says it (APNs 410). */
+  readonly deadSinceMs: number | undefined;
+}
+
+/** The push providers. */
+export interface PushGateway {
+  /** The values of pn-provider that can be pushed to. */
+  readonly providers: readonly string[];
+  /** The public key that Web Push subscriptions are made with (RFC 8292), for sip.vapid; undefined for other providers. */
+  vapidKey(provider: string): string | undefined;
+  /** Whether the push resource has the form its provider wants, so that a 555 can tell the device at once. */
+  canPush(device: PushDevice): boolean;
+  /** Sends it, again where that helps, until its deadline. `done` is called once, never before `send` returns. */
+  send(push: Push, done: (outcome: PushOutcome) => void): void;
 }
 
 /** A counter that the hot path increments directly. */

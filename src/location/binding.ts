@@ -45,6 +45,8 @@ export interface Binding {
   readonly registeredAtMs: number;
   /** pub-gruu and temp-gruu as the main registrar gave them, each with its leading semicolon; or empty. */
   readonly upstreamGruu: string;
+  /** How the device is woken (push-device.ts); empty when midreg does not push to it. */
+  readonly push: string;
   /** The registration midreg holds at the main registrar for this contact, or with others. */
   readonly upstream: UpstreamRegistration;
 }

@@ -257,6 +257,7 @@ function acceptedBinding(input: RegisterAnswerInput, grant: Grant, response: Sip
       { record: input.record, callId: request.callId, nowMs },
     ),
     upstreamGruu: grant.gruu,
+    push: "",
     upstream,
   };
 }

@@ -11,7 +11,7 @@ const ROWS_PER_READ = 256;
 const COLUMNS = `binding.id, aor, ctid, contact, params, q, call_id, source, path, user_agent, replay,
   upstream_call_id, upstream_cseq, upstream_expires_at_ms, upstream_contact, upstream_request_uri,
   upstream_from, upstream_to, mode, methods, attr, registered_at_ms, upstream_gruu,
-  cseq, expires_at_ms, updated_at_ms, upstream`;
+  cseq, expires_at_ms, updated_at_ms, upstream, push`;
 
 export interface LoadedLocation {
   readonly copy: WorkingCopy;

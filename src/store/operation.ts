@@ -38,6 +38,7 @@ export type BindingRow = readonly [
   expiresAtMs: number,
   updatedAtMs: number,
   upstream: string,
+  push: string,
 ];
 
 /** How many values at the head of a BindingRow belong to the table `binding`. */
@@ -45,7 +46,7 @@ const FIRST_COLUMNS = 23;
 /** Where those begin that the table has got later. */
 const LATER_COLUMNS = 26;
 /** How many columns the table `binding` has. */
-export const BINDING_COLUMNS = 24;
+export const BINDING_COLUMNS = 25;
 
 /** The values of the table `binding`, in the order of its columns. */
 export function bindingValues(row: BindingRow): readonly BindingRow[number][] {
@@ -96,7 +97,7 @@ export type Operation =
 
 /** One letter for each value: text, integer, or "?" for an integer that may be null. */
 const SHAPES: Readonly<Record<string, string>> = {
-  put: "itttt?ttttttiitttttttitiiit",
+  put: "itttt?ttttttiitttttttitiiitt",
   touch: "itiii",
   remove: "it",
   enqueue: "ttiitiittttt",
@@ -165,16 +166,18 @@ export function parseOperations(text: string): readonly Operation[] {
   return list;
 }
 
-/** How many values rows had before there could be several main registrars. */
+/** How few values rows of older journals have: those before there could be several main registrars, or pushes. */
 const OLD_LENGTHS: Readonly<Record<string, number>> = { put: 26, enqueue: 11 };
 
-/** A row of a journal that an older midreg has written is at the default main registrar. */
+/** A row of a journal that an older midreg has written is at the default main registrar, and has no push. */
 function completed(operation: unknown): unknown {
   if (!isRow(operation)) return operation;
   const [kind, values] = operation;
   if (typeof kind !== "string" || !isRow(values)) return operation;
-  const isOld = Object.hasOwn(OLD_LENGTHS, kind) && OLD_LENGTHS[kind] === values.length;
-  return isOld ? [kind, [...values, ""]] : operation;
+  const length = SHAPES[kind]?.length ?? 0;
+  const missing = length - values.length;
+  const isOld = values.length >= (OLD_LENGTHS[kind] ?? length) && missing > 0;
+  return isOld ? [kind, [...values, ...Array<string>(missing).fill("")]] : operation;
 }
 
 /** Throws UnreadableContent. */
@@ -247,6 +250,7 @@ function buildBindingRow(id: number, aor: string, binding: Binding): BindingRow 
     binding.expiresAtMs,
     binding.updatedAtMs,
     upstream.upstream,
+    binding.push,
   ];
 }
 

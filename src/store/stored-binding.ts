@@ -25,6 +25,7 @@ export class StoredBinding implements Binding {
   readonly attr: string;
   readonly registeredAtMs: number;
   readonly upstreamGruu: string;
+  readonly push: string;
   readonly upstream: UpstreamRegistration;
   readonly #aor: string;
   readonly #rowId: number;
@@ -48,6 +49,7 @@ export class StoredBinding implements Binding {
     this.attr = interner.intern(row[20]);
     this.registeredAtMs = row[21];
     this.upstreamGruu = row[22];
+    this.push = row[27];
     this.upstream = {
       upstream: interner.intern(row[26]),
       callId: row[11],

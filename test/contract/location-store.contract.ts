@@ -208,6 +208,7 @@ export function testLocationStore({ name, open, histories }: LocationStoreContra
         replay: ALL_BYTES,
         callId: ALL_BYTES,
         upstreamGruu: ALL_BYTES,
+        push: ALL_BYTES,
       };
       const upstream = { ...buildBinding("a").upstream, from: ALL_BYTES, to: ALL_BYTES };
       const binding = buildBinding("a", { ...text, contact: ALL_BYTES, upstream });

@@ -68,6 +68,7 @@ describe("a 2xx that lists the contact (spec section 2.1)", () => {
           attr: "",
           registeredAtMs: NOW_MS,
           upstreamGruu: "",
+          push: "",
           upstream: {
             upstream: "",
             callId: "upstream-0001-call-id",

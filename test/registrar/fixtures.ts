@@ -76,6 +76,7 @@ export function buildBinding({ upstream, ...parts }: BindingParts = {}): Binding
     attr: "",
     registeredAtMs: NOW_MS - 30_000,
     upstreamGruu: "",
+    push: "",
     upstream: {
       upstream: "",
       callId: "upstream-call-id",

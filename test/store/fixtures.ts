@@ -31,6 +31,7 @@ export function buildBinding(ctid: string, parts: Partial<Binding> = {}): Bindin
     attr: "",
     registeredAtMs: 1_700_000_000_000,
     upstreamGruu: "",
+    push: "",
     upstream: {
       upstream: "",
       callId: `up-${ctid}`,

@@ -217,7 +217,7 @@ test("what an older midreg has journaled is at the default main registrar", asyn
   });
   const changes = String(db.prepare("SELECT changes FROM journal").pluck(true).get());
   await writer.close();
-  const old = changes.replace(/,"second"\]/u, "]");
+  const old = changes.replace(/,"second",""\]/u, "]");
   expect(old).not.toBe(changes);
   db.exec("DELETE FROM binding; DELETE FROM refresh");
   db.prepare("INSERT INTO journal VALUES (1, NULL, ?)").run(old);
