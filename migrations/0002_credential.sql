@@ -1,5 +1,5 @@
 -- What the digest of a phone is checked against. Text as in the tables before it: one character for each byte.
--- Written by `midreg credential` while no midreg runs, so it is not journaled.
+-- Rarely changed, and then written at once, so it is not journaled.
 CREATE TABLE credential (
   realm TEXT NOT NULL,
   username TEXT NOT NULL,

@@ -350,3 +350,52 @@ export interface LocationAdmin {
   stopResync(): void;
   resync(): ResyncProgress;
 }
+
+/** A user of a realm that phones are checked against. Texts are byte strings. */
+export interface CredentialName {
+  readonly username: string;
+  readonly realm: string;
+}
+
+/** What may be shown of one. */
+interface CredentialView extends CredentialName {
+  readonly algorithms: readonly string[];
+  /** Whether auth.credentials_file has the user, which wins over what is stored. */
+  readonly isInFile: boolean;
+}
+
+/** What a user is given: a password, for some algorithms or all, or what was computed from it. */
+export type CredentialSecret =
+  | { readonly password: string; readonly algorithms: readonly string[] | undefined }
+  | { readonly ha1s: Readonly<Record<string, string>> };
+
+/** How an operator's change of credentials ended. */
+export type CredentialOutcome =
+  /** Stored for good, and in force; how many credentials came or went. */
+  | { readonly kind: "done"; readonly count: number }
+  | { readonly kind: "not-found" }
+  /** auth.credentials_file has the user, so that the change would have no effect. */
+  | { readonly kind: "in-file" }
+  | { readonly kind: "invalid"; readonly detail: string }
+  /** It could not be stored; nothing was changed. */
+  | { readonly kind: "busy"; readonly detail: string };
+
+type CredentialDone = (outcome: CredentialOutcome) => void;
+
+/** What operators can ask about the credentials of a running midreg. `done` is called once, after the commit. */
+export interface CredentialAdmin {
+  names(): Iterable<CredentialName>;
+  find(name: CredentialName): CredentialView | undefined;
+  /** Puts a secret in the place of all that is stored of the user. */
+  set(name: CredentialName, secret: CredentialSecret, done: CredentialDone): void;
+  remove(name: CredentialName, done: CredentialDone): void;
+  /** Adds credentials, or replaces those of the same user, realm and algorithm; all of them or none. */
+  add(
+    credentials: ReadonlyArray<
+      CredentialName & { readonly algorithm: string; readonly ha1: string }
+    >,
+    done: CredentialDone,
+  ): void;
+  /** Reads auth.credentials_file anew; with a mistake in it nothing changes. The count is of all users there are then. */
+  reload(): CredentialOutcome;
+}

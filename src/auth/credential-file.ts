@@ -11,14 +11,26 @@ export interface CredentialMistake {
 export const MAX_NAME_LENGTH = 256;
 /** The realm may hold colons (an address with its port), so the line is read from both ends. */
 const LINE = /^([^:]+):(.+):([0-9a-fA-F]+)(?::([A-Za-z0-9-]+))?$/u;
+const HEXADECIMAL = /^[0-9a-f]+$/iu;
 /** Anything but printable ASCII and the bytes of UTF-8. */
 const CONTROL = /[^ -~\x80-\xff]/u;
 
 /** Why a user name or realm cannot be one; undefined when it can. */
-export function refuseName(name: string): string | undefined {
+function refuseName(name: string): string | undefined {
   if (name === "") return "must not be empty";
   if (name.length > MAX_NAME_LENGTH) return `must not be longer than ${MAX_NAME_LENGTH} bytes`;
   return CONTROL.test(name) ? "must not hold control characters" : undefined;
+}
+
+/** Why there cannot be such a user of a realm; undefined when there can. */
+export function refuseUser({
+  username,
+  realm,
+}: Pick<Credential, "username" | "realm">): string | undefined {
+  const mistake = refuseName(username) ?? refuseName(realm);
+  if (mistake !== undefined) return `user and realm ${mistake}`;
+  // RFC 7616 section 3.4: the user name ends at the first colon.
+  return username.includes(":") ? "the user must not hold a colon" : undefined;
 }
 
 /**
@@ -42,11 +54,23 @@ function parseLine(line: string): Credential | string {
   if (username === undefined || realm === undefined || ha1 === undefined) {
     return "must be user:realm:ha1 or user:realm:ha1:algorithm";
   }
-  const refused = refuseName(username) ?? refuseName(realm);
-  if (refused !== undefined) return `user and realm ${refused}`;
+  return checkCredential({ username, realm, algorithm: name, ha1 });
+}
+
+/** The credential that the texts make, or the rule that one of them breaks. */
+export function checkCredential(given: {
+  readonly username: string;
+  readonly realm: string;
+  readonly algorithm: string;
+  readonly ha1: string;
+}): Credential | string {
+  const { username, realm, algorithm: name, ha1 } = given;
+  const refused = refuseUser({ username, realm });
+  if (refused !== undefined) return refused;
   const algorithm = parseAlgorithm(name);
   if (algorithm === undefined) return "the algorithm must be MD5, SHA-256 or SHA-512-256";
   const length = DIGEST_LENGTH[algorithm];
-  if (ha1.length !== length) return `ha1 of ${algorithm} must have ${length} hexadecimal digits`;
+  if (ha1.length !== length || !HEXADECIMAL.test(ha1))
+    return `ha1 of ${algorithm} must have ${length} hexadecimal digits`;
   return { username, realm, algorithm, ha1: ha1.toLowerCase() };
 }

@@ -1,4 +1,5 @@
 import type { DigestAlgorithm } from "./digest.ts";
+import { DIGEST_ALGORITHMS } from "./digest.ts";
 
 /** What is known of one user's password in one realm, for one algorithm. Never to be shown or logged. */
 export interface Credential {
@@ -10,39 +11,89 @@ export interface Credential {
   readonly ha1: string;
 }
 
+/** A user of a realm, as it may be shown. */
+export interface CredentialUser {
+  readonly username: string;
+  readonly realm: string;
+  /** Those that there is an H(A1) for. */
+  readonly algorithms: readonly DigestAlgorithm[];
+  /** Whether one of them is of the file, so that it cannot be changed but there. */
+  readonly isInFile: boolean;
+}
+
 type Ha1s = Readonly<Partial<Record<DigestAlgorithm, string>>>;
+/** By realm, then by user. */
+type Realms = Map<string, Map<string, Ha1s>>;
 
-/** The credentials in memory, for looking them up. */
+/** The credentials in memory, for looking them up: what is stored, and over it what a file says. */
 export class CredentialTable {
-  #users = new Map<string, Ha1s>();
-  /** What the first user of each realm has. */
-  #samples = new Map<string, string>();
+  readonly #stored: Realms = new Map();
+  #file: Realms = new Map();
 
-  /** Adds a credential, or replaces the one of the same user, realm and algorithm. */
-  add({ username, realm, algorithm, ha1 }: Credential): void {
-    const key = keyOf(username, realm);
-    this.#users.set(key, { ...this.#users.get(key), [algorithm]: ha1 });
-    if (!this.#samples.has(realm)) this.#samples.set(realm, key);
+  /** Adds a stored credential, or replaces the one of the same user, realm and algorithm. */
+  add(credential: Credential): void {
+    put(this.#stored, credential);
   }
 
-  /** Takes what another table holds in the place of its own. The other one is not to be used any more. */
-  replaceWith(other: CredentialTable): void {
-    this.#users = other.#users;
-    this.#samples = other.#samples;
+  /** Forgets all that is stored of a user in a realm. */
+  remove(username: string, realm: string): void {
+    const users = this.#stored.get(realm);
+    users?.delete(username);
+    if (users?.size === 0) this.#stored.delete(realm);
+  }
+
+  /** Takes these in the place of all that the file has said before; they win over what is stored. */
+  replaceFile(credentials: readonly Credential[]): void {
+    const file: Realms = new Map();
+    for (const credential of credentials) put(file, credential);
+    this.#file = file;
   }
 
   /** Users, counted once for each realm. */
   get size(): number {
-    return this.#users.size;
+    let size = 0;
+    for (const users of this.#stored.values()) size += users.size;
+    for (const [realm, users] of this.#file) {
+      for (const username of users.keys()) {
+        if (this.#stored.get(realm)?.has(username) !== true) size += 1;
+      }
+    }
+    return size;
   }
 
   has(username: string, realm: string): boolean {
-    return this.#users.has(keyOf(username, realm));
+    return this.isInFile(username, realm) || this.#stored.get(realm)?.has(username) === true;
+  }
+
+  /** Whether the file says something of that user. */
+  isInFile(username: string, realm: string): boolean {
+    return this.#file.get(realm)?.has(username) === true;
   }
 
   /** H(A1) of a user; undefined when it is not known. */
   ha1(username: string, realm: string, algorithm: DigestAlgorithm): string | undefined {
-    return this.#users.get(keyOf(username, realm))?.[algorithm];
+    const own = this.#file.get(realm)?.get(username)?.[algorithm];
+    return own ?? this.#stored.get(realm)?.get(username)?.[algorithm];
+  }
+
+  /** A user as it may be shown; undefined when nobody has that name. */
+  find(username: string, realm: string): CredentialUser | undefined {
+    if (!this.has(username, realm)) return undefined;
+    const algorithms = this.#known(username, realm, DIGEST_ALGORITHMS);
+    return { username, realm, algorithms, isInFile: this.isInFile(username, realm) };
+  }
+
+  /** Names of all users, each realm's together; what they have is found by `find`. */
+  *names(): Generator<Pick<CredentialUser, "username" | "realm">, void> {
+    for (const [realm, users] of this.#stored) {
+      for (const username of users.keys()) yield { username, realm };
+    }
+    for (const [realm, users] of this.#file) {
+      const stored = this.#stored.get(realm);
+      for (const username of users.keys()) {
+        if (stored?.has(username) !== true) yield { username, realm };
+      }
+    }
   }
 
   /**
@@ -56,14 +107,27 @@ export class CredentialTable {
     algorithms: readonly DigestAlgorithm[],
   ): readonly DigestAlgorithm[] {
     const known = usernames.find((username) => this.has(username, realm));
-    const key = known === undefined ? this.#samples.get(realm) : keyOf(known, realm);
-    const ha1s = key === undefined ? undefined : this.#users.get(key);
-    const fitting = algorithms.filter((algorithm) => ha1s?.[algorithm] !== undefined);
+    const sample = known ?? this.#firstUser(realm);
+    const fitting = sample === undefined ? [] : this.#known(sample, realm, algorithms);
     return fitting.length === 0 ? algorithms : fitting;
+  }
+
+  #known(
+    username: string,
+    realm: string,
+    algorithms: readonly DigestAlgorithm[],
+  ): readonly DigestAlgorithm[] {
+    return algorithms.filter((algorithm) => this.ha1(username, realm, algorithm) !== undefined);
+  }
+
+  #firstUser(realm: string): string | undefined {
+    const users = this.#stored.get(realm) ?? this.#file.get(realm);
+    return users?.keys().next().value;
   }
 }
 
-/** A line break can stand in neither. */
-function keyOf(username: string, realm: string): string {
-  return `${username}\n${realm}`;
+function put(realms: Realms, { username, realm, algorithm, ha1 }: Credential): void {
+  let users = realms.get(realm);
+  if (users === undefined) realms.set(realm, (users = new Map()));
+  users.set(username, { ...users.get(username), [algorithm]: ha1 });
 }

@@ -18,7 +18,11 @@ export class AdminClient {
   }
 
   /** Gives the document of a good answer. Throws an OperatorError of one line for everything else. */
-  async ask(method: "GET" | "POST" | "DELETE", path: string, body?: object): Promise<JsonObject> {
+  async ask(
+    method: "GET" | "POST" | "PUT" | "DELETE",
+    path: string,
+    body?: object,
+  ): Promise<JsonObject> {
     const { status, content } = await this.#send(method, path, body).catch((error: unknown) => {
       throw this.#unreachable(error);
     });

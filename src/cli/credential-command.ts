@@ -1,6 +1,6 @@
 import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
-import { refuseName } from "../auth/credential-file.ts";
+import { refuseUser } from "../auth/credential-file.ts";
 import type { Credential } from "../auth/credential-table.ts";
 import {
   computeHa1,
@@ -10,10 +10,15 @@ import {
 } from "../auth/digest.ts";
 import type { Environment } from "../config/environment-source.ts";
 import { loadSettings } from "../config/load-settings.ts";
+import { toBytes, toText } from "../http/byte-text.ts";
 import { CredentialStore } from "../store/credential-store.ts";
+import { StoreError } from "../store/store-error.ts";
+import { adminPlace } from "./admin-place.ts";
 import type { CredentialAction, CredentialCommand } from "./credential-arguments.ts";
-import { readCredentialFile, toBytes } from "./credentials.ts";
+import { changeRunning } from "./credential-remote.ts";
+import { readCredentialFile } from "./credentials.ts";
 import { DATABASE_FILE, MIGRATIONS_DIR, makeDataDirectory } from "./data-directory.ts";
+import { readAdminPlace } from "./running-place.ts";
 import { StartError } from "./start-error.ts";
 
 /** What the command uses of the process it runs in. */
@@ -28,23 +33,50 @@ const PASSWORD_VARIABLE = "MIDREG_PASSWORD";
 /** The main registrar does not matter here, but no configuration is complete without one. */
 const ANY_UPSTREAM = "sip:127.0.0.1";
 
-/** Does what is asked. Throws an error of one line that never holds a password or an H(A1). */
-export function runCredentialCommand(
+/**
+ * Does what is asked: in the database, or by the midreg that runs on it. Throws an error of one line that never holds a
+ * password or an H(A1).
+ */
+export async function runCredentialCommand(
   command: CredentialCommand,
   surroundings: CredentialSurroundings,
-): void {
-  const { action } = command;
+): Promise<void> {
+  const { action, admin } = command;
+  const { env, out } = surroundings;
   // What is given is checked first: a mistake must not leave an empty database behind.
   const credentials = readGiven(action, surroundings);
-  const directory = findDataDirectory(command, surroundings.env);
-  const path = join(directory, DATABASE_FILE);
-  if (credentials.length > 0) makeDataDirectory(directory);
-  else if (!existsSync(path)) throw refused(`${path}: no such database`);
-  const store = CredentialStore.open(path, MIGRATIONS_DIR);
+  if (admin !== undefined) {
+    const place = adminPlace({ admin, configFile: undefined }, { env, readFile: readText });
+    return changeRunning(action, credentials, { place, out });
+  }
+  const directory = findDataDirectory(command, env);
+  const store = openStopped(directory, { isCreated: credentials.length > 0 });
+  if (typeof store === "string") {
+    return changeRunning(action, credentials, { place: store, out });
+  }
   try {
-    surroundings.out(carryOut(action, store, credentials));
+    if (action.name === "reload") throw refused(`no midreg runs on ${directory}`);
+    out(carryOut(action, store, credentials));
   } finally {
     store.close();
+  }
+}
+
+/** The store of a midreg that does not run; otherwise where the one that runs is asked. */
+function openStopped(
+  directory: string,
+  { isCreated }: { readonly isCreated: boolean },
+): CredentialStore | string {
+  const path = join(directory, DATABASE_FILE);
+  if (isCreated) makeDataDirectory(directory);
+  else if (!existsSync(path)) throw refused(`${path}: no such database`);
+  try {
+    return CredentialStore.open(path, MIGRATIONS_DIR);
+  } catch (error) {
+    const isLocked = error instanceof StoreError && error.code === "STORE_LOCKED";
+    const place = isLocked ? readAdminPlace(directory) : undefined;
+    if (place === undefined) throw error;
+    return place;
   }
 }
 
@@ -64,10 +96,8 @@ function buildCredentials(
 ): readonly Credential[] {
   const username = toBytes(given.username);
   const realm = toBytes(given.realm);
-  const mistake = refuseName(username) ?? refuseName(realm);
-  if (mistake !== undefined) throw refused(`user and realm ${mistake}`);
-  // RFC 7616 section 3.4: the user name ends at the first colon.
-  if (username.includes(":")) throw refused("the user must not hold a colon");
+  const mistake = refuseUser({ username, realm });
+  if (mistake !== undefined) throw refused(mistake);
   return algorithmsOf(given.algorithm).map((algorithm) => {
     const ha1 = computeHa1(algorithm, { username, realm, password });
     return { username, realm, algorithm, ha1 };
@@ -86,10 +116,6 @@ function readPassword({ env, readInput }: CredentialSurroundings): string {
   const [password = ""] = given.split(/\r?\n/u, 1);
   if (password !== "") return toBytes(password);
   throw refused(`no password: give it on standard input, or in ${PASSWORD_VARIABLE}`);
-}
-
-function toText(bytes: string): string {
-  return Buffer.from(bytes, "latin1").toString("utf8");
 }
 
 /** Where the database is, by the same rules as when midreg runs. */
@@ -111,7 +137,7 @@ function readText(path: string): string {
 
 /** Does it, and returns what there is to say. */
 function carryOut(
-  action: CredentialAction,
+  action: Exclude<CredentialAction, { name: "reload" }>,
   store: CredentialStore,
   credentials: readonly Credential[],
 ): string {

@@ -4,17 +4,12 @@ import { parseCredentialFile } from "../auth/credential-file.ts";
 import { type Credential, CredentialTable } from "../auth/credential-table.ts";
 import { parseAlgorithm, probeAlgorithm } from "../auth/digest.ts";
 import type { Settings } from "../config/settings.ts";
+import { toBytes } from "../http/byte-text.ts";
 import type { Log } from "../ports.ts";
 import type { DigestOptions } from "../server/digest-gate.ts";
 import { readCredentials } from "../store/credential-store.ts";
-import { StoreError } from "../store/store-error.ts";
 import { DATABASE_FILE } from "./data-directory.ts";
 import { StartError } from "./start-error.ts";
-
-/** One character for each byte of UTF-8 (RFC 7616 section 4), as messages are read. */
-export function toBytes(text: string): string {
-  return Buffer.from(text, "utf8").toString("latin1");
-}
 
 /** The credentials of a file as htdigest writes it. Throws a StartError that shows nothing of them. */
 export function readCredentialFile(path: string): readonly Credential[] {
@@ -44,8 +39,7 @@ export function loadCredentials(settings: Settings, log: Log): CredentialTable {
     });
   }
   const { credentialsFile: file } = auth;
-  for (const credential of file === undefined ? [] : readCredentialFile(file))
-    table.add(credential);
+  if (file !== undefined) table.replaceFile(readCredentialFile(file));
   if (isDigestUsed(settings) && table.size === 0) {
     const advice = "add some with midreg credential, or name a file in auth.credentials_file";
     log.warn(
@@ -57,16 +51,22 @@ export function loadCredentials(settings: Settings, log: Log): CredentialTable {
 }
 
 /**
- * Reads the credentials anew into a table that is in use: it holds either all of the new ones or, when there is a
- * mistake, all of those of before.
+ * Reads auth.credentials_file anew into a table that is in use: it holds either all of what is there now or, when
+ * there is a mistake, all of what was there before. Returns the mistake. What is stored is in the table already.
  */
-export function reloadCredentials(table: CredentialTable, settings: Settings, log: Log): void {
+export function reloadCredentials(
+  table: CredentialTable,
+  { auth: { credentialsFile: file } }: Settings,
+  log: Log,
+): string | undefined {
   try {
-    table.replaceWith(loadCredentials(settings, log));
+    if (file !== undefined) table.replaceFile(readCredentialFile(file));
     log.info({ users: table.size }, "credentials reloaded");
+    return undefined;
   } catch (error) {
-    if (!(error instanceof StartError) && !(error instanceof StoreError)) throw error;
+    if (!(error instanceof StartError)) throw error;
     log.error({ reason: error.message }, "credentials not reloaded; those of before still hold");
+    return error.message;
   }
 }
 

@@ -148,14 +148,17 @@ async function run(command: SettingsCommand, surroundings: Surroundings): Promis
   }
 }
 
-function changeCredentials(command: CredentialCommand, surroundings: Surroundings): number {
+async function changeCredentials(
+  command: CredentialCommand,
+  surroundings: Surroundings,
+): Promise<number> {
   try {
-    runCredentialCommand(command, surroundings);
+    await runCredentialCommand(command, surroundings);
     return EXIT.ok;
   } catch (error) {
     if (error instanceof ConfigError) return reportConfig(error, surroundings);
     surroundings.err(`midreg: ${reasonOf(error)}\n`);
-    return EXIT.failed;
+    return error instanceof OperatorError ? EXIT_OF[error.code] : EXIT.failed;
   }
 }
 

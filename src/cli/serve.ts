@@ -10,7 +10,7 @@ import type { Readiness } from "../http/admin-routes.ts";
 import { AdminServer } from "../http/admin-server.ts";
 import { bracketAddress } from "../location/flow.ts";
 import { PrometheusMetrics } from "../metrics/prometheus.ts";
-import type { Clock, LocationStore, Target } from "../ports.ts";
+import type { Clock, CredentialAdmin, LocationStore, Target } from "../ports.ts";
 import { Server } from "../server/server.ts";
 import type { ServerOptions } from "../server/server-modules.ts";
 import type { Upstreams } from "../server/upstreams.ts";
@@ -21,11 +21,13 @@ import { NodeDns } from "../transport/node-dns.ts";
 import { SipResolver } from "../transport/resolve.ts";
 import { SipTransport } from "../transport/sip-transport.ts";
 import { readUdpDrops } from "../transport/udp-drops.ts";
+import { RunningCredentials } from "./credential-admin.ts";
 import { buildDigestOptions, loadCredentials, reloadCredentials } from "./credentials.ts";
 import { DATABASE_FILE, MIGRATIONS_DIR, makeDataDirectory } from "./data-directory.ts";
 import { readInstallSecret } from "./install-secret.ts";
 import type { Logger } from "./logger.ts";
 import { buildRegisterPolicy, buildRegisterRules } from "./register-policy.ts";
+import { removeAdminPlace, writeAdminPlace } from "./running-place.ts";
 import { StartError } from "./start-error.ts";
 import { resumeOffset, SteadyClock } from "./steady-clock.ts";
 import { buildIsBalancer, buildTls } from "./transport-settings.ts";
@@ -82,14 +84,21 @@ export async function serve(
       { clock: clock.clock, ids, store, credentials, transport, resolver, metrics, log },
     );
     // Health is there before the listeners and after them, so that a drain can be seen.
-    const admin = await startAdmin(settings, { server, store, metrics, log, clock: clock.clock });
+    const adminParts = { server, store, metrics, log, clock: clock.clock };
+    const reloadUsers = (): string | undefined => reloadCredentials(credentials, settings, log);
+    const changing = { table: credentials, store: meta, reload: reloadUsers };
+    const admin = await startAdmin(settings, {
+      ...adminParts,
+      credentials: new RunningCredentials(changing),
+    });
     opened.push(async () => admin.stop());
+    if (meta !== undefined) writeAdminPlace(settings.dataDir, admin.place);
     await server.start();
     opened.push(async () => server.drain());
     watchDrops(metrics, transport);
     logReady(settings, { version, log, transport, place: admin.place, store, startedMs });
     const reload = (): void => {
-      reloadCredentials(credentials, settings, log);
+      reloadUsers();
       reloadCertificates(transport, log);
     };
     return { stop: async () => closeAll(opened), reload };
@@ -142,8 +151,8 @@ interface Outside {
   readonly metrics: PrometheusMetrics;
 }
 
-/** Values of the composition root's own that outlive the process; the memory store has none. */
-type Meta = Pick<SqliteStore, "readMeta" | "writeMeta"> | undefined;
+/** What outlives the process besides the location data; the memory store has nothing of it. */
+type Meta = Pick<SqliteStore, "readMeta" | "writeMeta" | "writeCredentials"> | undefined;
 
 async function openStore(
   { storage, dataDir, secret }: Settings,
@@ -160,6 +169,7 @@ async function openStore(
     },
     outside,
   );
+  removeAdminPlace(dataDir);
   return { store, meta: store };
 }
 
@@ -327,11 +337,12 @@ interface AdminParts extends Outside {
   readonly clock: Clock;
   readonly server: Server;
   readonly store: LocationStore;
+  readonly credentials: CredentialAdmin;
 }
 
 async function startAdmin(
   { admin }: Settings,
-  { server, store, metrics, log, clock }: AdminParts,
+  { server, store, metrics, log, clock, credentials }: AdminParts,
 ): Promise<{ readonly place: string; stop(): Promise<void> }> {
   if (admin === undefined) return { place: "off", stop: async () => undefined };
   const listener = new AdminServer(admin, {
@@ -339,6 +350,7 @@ async function startAdmin(
     metricsContentType: metrics.contentType,
     readiness: () => readinessOf(server, store),
     location: { store, operations: server.admin, clock },
+    credentials,
     log,
   });
   const { address, port } = await listener.start();

@@ -1,5 +1,7 @@
+import type { CredentialAdmin } from "../ports.ts";
 import { type Answer, json } from "./answer.ts";
 import { aorRoutes, type LocationModules } from "./aor-routes.ts";
+import { credentialRoutes } from "./credential-routes.ts";
 import { resyncRoutes } from "./resync-routes.ts";
 import type { Handler, Route } from "./routes.ts";
 
@@ -25,6 +27,7 @@ export interface AdminModules {
   readonly metricsContentType: string;
   readonly readiness: () => Readiness;
   readonly location: LocationModules;
+  readonly credentials: CredentialAdmin;
 }
 
 /** Metrics, health, and what operators do. */
@@ -37,6 +40,7 @@ export function adminRoutes(modules: AdminModules): readonly Route[] {
     { path: "/healthz", handlers: { GET: ready } },
     ...aorRoutes(modules.location),
     ...resyncRoutes(modules.location),
+    ...credentialRoutes(modules.credentials),
   ];
 }
 

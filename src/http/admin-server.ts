@@ -105,7 +105,7 @@ export class AdminServer {
   async #answer(request: IncomingMessage): Promise<Answer> {
     const [path = "", query = ""] = (request.url ?? "").split(/\?([^]*)/u, 2);
     const found = findRoute(this.#routes, path);
-    const takesBody = request.method === "POST" && found?.route.handlers.POST !== undefined;
+    const takesBody = isBodyTaken(request.method, found?.route);
     const refusal = this.#refusal(request, takesBody);
     if (refusal !== undefined) return refusal;
     if (found === undefined) return problem(404, "There is nothing at this path.");
@@ -114,7 +114,7 @@ export class AdminServer {
       const allow = { Allow: allowedMethods(found.route) };
       return problem(405, "The method is not for this path; see Allow.", allow);
     }
-    const body = takesBody ? await readBody(request) : NO_BODY;
+    const body = takesBody ? await readBody(request, found.route.maxBodyBytes) : NO_BODY;
     if ("refusal" in body) return body.refusal;
     const asked = { params: found.params, query: new URLSearchParams(query), body: body.document };
     return handler(asked);
@@ -149,6 +149,11 @@ export class AdminServer {
 }
 
 const NO_BODY = { document: undefined };
+
+/** Whether a request of that method has to bring a document. */
+function isBodyTaken(method: string | undefined, route: Route | undefined): boolean {
+  return (method === "POST" || method === "PUT") && route?.handlers[method] !== undefined;
+}
 
 /** Whether the request brings a body. What is left of it is not read: the connection is closed after the answer. */
 function hasBody({ headers }: IncomingMessage): boolean {

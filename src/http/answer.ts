@@ -36,3 +36,8 @@ export function problem(
   const document = { type: "about:blank", title: TITLES[status] ?? "Error", status, detail };
   return { ...json(status, document), contentType: "application/problem+json", headers };
 }
+
+/** A few words as a sentence. */
+export function sentence(text: string): string {
+  return `${text.charAt(0).toUpperCase()}${text.slice(1)}.`;
+}

@@ -2,16 +2,11 @@ import type { AorRecord, Binding } from "../location/binding.ts";
 import { bracketAddress, parseFlow } from "../location/flow.ts";
 import { matchContact } from "../location/match-contact.ts";
 import type { AdminOutcome, LocationAdmin, LocationStore, ManualContact } from "../ports.ts";
-import { type Answer, json, problem } from "./answer.ts";
-import { formatCursor, type PageAsk, parseCursor, readPage } from "./aor-pages.ts";
+import { type Answer, json, problem, sentence } from "./answer.ts";
 import { fieldsOf, numberIn } from "./fields.ts";
-import {
-  BUSY_RETRY_AFTER_SEC,
-  DEFAULT_PAGE,
-  MAX_EXPIRES_SEC,
-  MAX_NAME_LENGTH,
-  MAX_PAGE,
-} from "./limits.ts";
+import { BUSY_RETRY_AFTER_SEC, MAX_EXPIRES_SEC, MAX_NAME_LENGTH } from "./limits.ts";
+import { partOf } from "./page-ask.ts";
+import { formatCursor, readPage } from "./pages.ts";
 import { contactView, decisionView, recordView, summaryOf, type ViewClock } from "./record-view.ts";
 import type { AdminRequest, Route } from "./routes.ts";
 
@@ -50,29 +45,17 @@ export function aorRoutes(modules: LocationModules): Route[] {
 function list({ query }: AdminRequest, { store, clock }: LocationModules): Answer {
   const view = query.get("view") ?? "summary";
   if (view !== "summary" && view !== "full") return problem(400, "view must be summary or full.");
-  const ask = pageOf(query);
-  if (typeof ask === "string") return problem(400, ask);
-  const page = readPage(store, ask);
+  const part = partOf(query, ["prefix", "view"]);
+  if (typeof part === "string") return problem(400, part);
+  const prefix = query.get("prefix") ?? "";
+  const listing = { items: () => store.records(), nameOf: ({ aor }: AorRecord) => aor };
+  const isWanted = ({ aor }: AorRecord): boolean => aor.startsWith(prefix);
+  const page = readPage(listing, { ...part, isWanted });
   const shown = view === "full" ? recordView : summaryOf;
   return json(200, {
-    aors: page.records.map((record) => shown(record, clock)),
+    aors: page.items.map((record) => shown(record, clock)),
     next: page.next === undefined ? null : formatCursor(page.next),
   });
-}
-
-/** The page that a query asks for; otherwise a sentence that says what is wrong. */
-function pageOf(query: URLSearchParams): PageAsk | string {
-  const fields = fieldsOf(Object.fromEntries(query), ["prefix", "limit", "cursor", "view"]);
-  if (typeof fields === "string") return fields;
-  const limit = numberIn(Number(query.get("limit") ?? DEFAULT_PAGE), 1, MAX_PAGE);
-  if (limit === undefined) return `limit must be a number from 1 to ${MAX_PAGE}.`;
-  const prefix = query.get("prefix") ?? "";
-  const given = query.get("cursor");
-  if (given === null) return { prefix, limit, cursor: undefined };
-  const cursor = parseCursor(given);
-  return cursor === undefined
-    ? "cursor must be the next of the page before."
-    : { prefix, limit, cursor };
 }
 
 function show({ params, query }: AdminRequest, modules: LocationModules): Answer {
@@ -180,8 +163,4 @@ function failure(outcome: Exclude<AdminOutcome, { kind: "done" }>, notFound: str
     default:
       return outcome satisfies never;
   }
-}
-
-function sentence(text: string): string {
-  return `${text.charAt(0).toUpperCase()}${text.slice(1)}.`;
 }

@@ -23,6 +23,10 @@ export const STOP_GRACE_MS = 1000;
 /** Body of a request; the largest that makes sense holds one contact URI. */
 export const MAX_BODY_BYTES = 16_384;
 
+/** Credentials in one import, and its body; a large file comes in several. Read in some milliseconds. */
+export const MAX_IMPORTED_CREDENTIALS = 1000;
+export const MAX_IMPORT_BYTES = 2 * 1024 * 1024;
+
 /** Contact URIs, addresses-of-record and the like in requests. */
 export const MAX_NAME_LENGTH = 8192;
 

@@ -10,18 +10,19 @@ const JSON_TYPE = /^application\/json\s*(?:;|$)/iu;
  */
 export async function readBody(
   request: IncomingMessage,
+  maxBytes: number = MAX_BODY_BYTES,
 ): Promise<{ readonly document: unknown } | { readonly refusal: Answer }> {
   const { headers } = request;
   if (!JSON_TYPE.test(headers["content-type"] ?? "")) {
     return { refusal: problem(415, "The Content-Type must be application/json.") };
   }
-  if (Number(headers["content-length"] ?? 0) > MAX_BODY_BYTES) return { refusal: tooLarge() };
+  if (Number(headers["content-length"] ?? 0) > maxBytes) return { refusal: tooLarge(maxBytes) };
   let bytes = 0;
   let text = "";
   const pieces: AsyncIterable<string> = request.setEncoding("utf8");
   for await (const piece of pieces) {
     bytes += Buffer.byteLength(piece);
-    if (bytes > MAX_BODY_BYTES) return { refusal: tooLarge() };
+    if (bytes > maxBytes) return { refusal: tooLarge(maxBytes) };
     text += piece;
   }
   try {
@@ -31,6 +32,6 @@ export async function readBody(
   }
 }
 
-function tooLarge(): Answer {
-  return problem(413, `The body is larger than ${MAX_BODY_BYTES} bytes.`);
+function tooLarge(maxBytes: number): Answer {
+  return problem(413, `The body is larger than ${maxBytes} bytes.`);
 }

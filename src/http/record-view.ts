@@ -5,6 +5,7 @@ import { bracketAddress, parseFlow } from "../location/flow.ts";
 import { maskSecrets } from "../location/mask-secrets.ts";
 import type { Clock } from "../ports.ts";
 import { paramValue, unquote } from "../sip/params.ts";
+import { toText } from "./byte-text.ts";
 
 /** The clocks a view is made by: lifetimes count on the steady one, dates are shown on the wall's. */
 export type ViewClock = Pick<Clock, "nowMs" | "wallMs">;
@@ -14,7 +15,7 @@ export function summaryOf({ aor, bindings }: AorRecord, clock: ViewClock): objec
   const ends = bindings.map(({ expiresAtMs }) => expiresAtMs);
   const upstreamEnds = bindings.map(({ upstream }) => upstream.expiresAtMs);
   return {
-    aor: readable(aor),
+    aor: toText(aor),
     contacts: bindings.length,
     expires: secondsLeft(Math.max(...ends), clock),
     upstream_expires: secondsLeft(Math.min(...upstreamEnds), clock),
@@ -23,7 +24,7 @@ export function summaryOf({ aor, bindings }: AorRecord, clock: ViewClock): objec
 
 /** An address-of-record with all that is kept of its contacts. */
 export function recordView({ aor, bindings }: AorRecord, clock: ViewClock): object {
-  return { aor: readable(aor), contacts: bindings.map((binding) => contactView(binding, clock)) };
+  return { aor: toText(aor), contacts: bindings.map((binding) => contactView(binding, clock)) };
 }
 
 /** A binding, field for field as Kamailio shows one, and what midreg keeps besides. */
@@ -33,35 +34,35 @@ export function contactView(binding: Binding, clock: ViewClock): object {
   const regId = paramValue(params, "reg-id");
   return {
     ruid: binding.ctid,
-    contact: readable(maskSecrets(binding.contact)),
+    contact: toText(maskSecrets(binding.contact)),
     received: flow === undefined ? null : `sip:${bracketAddress(flow.address)}:${flow.port}`,
-    path: readable(maskSecrets(binding.path)),
+    path: toText(maskSecrets(binding.path)),
     expires: secondsLeft(binding.expiresAtMs, clock),
     expires_at: dateOf(binding.expiresAtMs, clock),
     q: binding.q === undefined ? null : binding.q / 1000,
-    call_id: readable(binding.callId),
+    call_id: toText(binding.callId),
     cseq: binding.cseq,
     state: binding.expiresAtMs > clock.nowMs() ? "active" : "expired",
-    user_agent: readable(binding.userAgent),
+    user_agent: toText(binding.userAgent),
     socket: flow?.listener ?? null,
     last_modified: dateOf(binding.updatedAtMs, clock),
     methods: methodsOf(binding),
     instance: instanceOf(params),
     reg_id: regId === undefined ? null : Number(regId),
-    attributes: readable(maskSecrets(params)),
+    attributes: toText(maskSecrets(params)),
     mode: binding.mode,
-    attr: readable(binding.attr),
+    attr: toText(binding.attr),
     ...NOT_KEPT,
     upstream: {
       name: upstreamName(upstream),
-      contact: readable(maskSecrets(upstream.contact)),
+      contact: toText(maskSecrets(upstream.contact)),
       call_id: upstream.callId,
       cseq: upstream.cseq,
       expires: secondsLeft(upstream.expiresAtMs, clock),
       expires_at: dateOf(upstream.expiresAtMs, clock),
-      request_uri: readable(maskSecrets(upstream.requestUri)),
-      to: readable(maskSecrets(upstream.to)),
-      from: readable(maskSecrets(upstream.from === "" ? upstream.to : upstream.from)),
+      request_uri: toText(maskSecrets(upstream.requestUri)),
+      to: toText(maskSecrets(upstream.to)),
+      from: toText(maskSecrets(upstream.from === "" ? upstream.to : upstream.from)),
     },
   };
 }
@@ -79,14 +80,14 @@ const NOT_KEPT = {
 
 /** What the device allows: its Allow header, or else the parameter of its contact; null when it did not say. */
 function methodsOf({ params, methods }: Binding): string | null {
-  if (methods !== "") return readable(methods);
+  if (methods !== "") return toText(methods);
   const param = paramValue(params, "methods");
-  return param === undefined ? null : readable(unquote(param));
+  return param === undefined ? null : toText(unquote(param));
 }
 
 function instanceOf(params: string): string | null {
   const instance = paramValue(params, "+sip.instance");
-  return instance === undefined ? null : readable(unquote(instance));
+  return instance === undefined ? null : toText(unquote(instance));
 }
 
 /** A recent decision. */
@@ -119,9 +120,4 @@ function secondsLeft(atMs: number, clock: ViewClock): number {
 /** A moment of the steady timeline as a date of the wall clock, in ISO 8601. */
 export function dateOf(atMs: number, clock: ViewClock): string {
   return new Date(atMs + clock.wallMs() - clock.nowMs()).toISOString();
-}
-
-/** A byte string as text: bytes that are UTF-8 are read as that. */
-function readable(text: string): string {
-  return /[\x80-\xff]/u.test(text) ? Buffer.from(text, "latin1").toString("utf8") : text;
 }

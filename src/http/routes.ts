@@ -5,20 +5,22 @@ export interface AdminRequest {
   /** Decoded path segments by their names in the route. */
   readonly params: Readonly<Record<string, string>>;
   readonly query: URLSearchParams;
-  /** The JSON document of a POST; undefined for other methods. */
+  /** The JSON document of a POST or PUT; undefined for other methods. */
   readonly body: unknown;
 }
 
 /** Answers one request; HEAD is answered like GET, without the body. */
 export type Handler = (request: AdminRequest) => Answer | Promise<Answer>;
 
-const METHODS = ["GET", "POST", "DELETE"] as const;
+const METHODS = ["GET", "POST", "PUT", "DELETE"] as const;
 type Method = (typeof METHODS)[number];
 
 /** A path, whose segments may be parameters (":aor"), and what is done there. */
 export interface Route {
   readonly path: string;
   readonly handlers: Readonly<Partial<Record<Method, Handler>>>;
+  /** Largest body it takes; MAX_BODY_BYTES when absent. */
+  readonly maxBodyBytes?: number;
 }
 
 /** A route that fits a path, with the values of its parameters. */

@@ -1,4 +1,5 @@
 /** What the main thread and the thread that writes the journal say to each other. */
+import type { CredentialChange } from "./credential-rows.ts";
 import type { StoreErrorCode } from "./store-error.ts";
 
 /** Doubles for each refresh: row id, cseq, expiresAtMs, updatedAtMs. */
@@ -27,6 +28,8 @@ export type ToJournal =
   | { readonly kind: "open"; readonly options: JournalOptions; readonly lastSeq: number }
   /** Commit one row. Sent only after the row before it was acknowledged. */
   | { readonly kind: "write"; readonly seq: number; readonly entry: JournalEntry }
+  /** Change the table of credentials, beside the journal; answered in order. */
+  | { readonly kind: "credentials"; readonly change: CredentialChange }
   | { readonly kind: "close" };
 
 export type FromJournal =
@@ -35,6 +38,8 @@ export type FromJournal =
   | { readonly kind: "unusable"; readonly code: StoreErrorCode; readonly reason: string }
   | { readonly kind: "written"; readonly seq: number }
   | { readonly kind: "failed"; readonly seq: number; readonly reason: string }
+  /** A change of credentials has ended: well when the reason is empty. */
+  | { readonly kind: "credentials"; readonly reason: string }
   | { readonly kind: "folded"; readonly rows: number; readonly busySec: number }
   /** Work in the background fails, or works again (an empty reason). Commits go on. */
   | { readonly kind: "upkeep"; readonly task: "fold" | "checkpoint"; readonly reason: string };

@@ -1,6 +1,8 @@
 import type { AorChange } from "../location/change.ts";
 import type { Commit, Log, Metrics, Timing } from "../ports.ts";
 import { Batch } from "./batch.ts";
+import { CredentialLink } from "./credential-link.ts";
+import type { CredentialChange } from "./credential-rows.ts";
 import { JournalLink } from "./journal-link.ts";
 import type { FromJournal, JournalOptions } from "./journal-protocol.ts";
 import { StoreError } from "./store-error.ts";
@@ -56,6 +58,7 @@ export class JournalWriter {
   readonly #commitTiming: Timing;
   readonly #foldTiming: Timing;
   readonly #link: JournalLink;
+  readonly #credentials = new CredentialLink((message) => this.#link.post(message));
   readonly #upkeep = new Map<string, string>();
   readonly #stallTimer: NodeJS.Timeout;
   #state: State = "starting";
@@ -137,6 +140,13 @@ export class JournalWriter {
     if (refusal !== undefined) return refuse(commit, refusal);
     this.#pending.addMeta(key, value, commit);
     this.#awaitTurnEnd();
+  }
+
+  /** Changes the table of credentials, on the disk itself whatever the durability; not part of a batch. */
+  writeCredentials(change: CredentialChange, commit: Commit): void {
+    const refusal = this.#refusal();
+    if (refusal !== undefined) queueMicrotask(() => commit.failed(refusal));
+    else this.#credentials.write(change, commit);
   }
 
   /** Writes what is pending, as far as the disk lets it, and ends the thread. */
@@ -229,6 +239,8 @@ export class JournalWriter {
         return this.#confirm(message.seq);
       case "failed":
         return this.#fail(message.reason);
+      case "credentials":
+        return this.#credentials.hear(message);
       case "folded":
         this.#foldTiming.observe(message.busySec);
         this.#log.debug({ rows: message.rows, busySec: message.busySec }, "journal folded");
@@ -276,6 +288,7 @@ export class JournalWriter {
     this.#opened = undefined;
     this.#fail(this.#trouble === "" ? reason : this.#trouble);
     this.#failPending();
+    this.#credentials.fail(reason);
     this.#drained?.();
   }
 

@@ -2,6 +2,7 @@ import type { Database } from "better-sqlite3";
 import type { AorRecord, Binding, DeRegistration } from "../location/binding.ts";
 import type { AorChange } from "../location/change.ts";
 import type { Commit, LocationStore, Log, Metrics, StoreStatus } from "../ports.ts";
+import type { CredentialChange } from "./credential-rows.ts";
 import type { Durability } from "./journal-writer.ts";
 import { JournalWriter } from "./journal-writer.ts";
 import { loadLocation } from "./load-location.ts";
@@ -90,6 +91,11 @@ export class SqliteStore implements LocationStore {
   /** Stores such a value the way `save` stores a change. */
   writeMeta(key: string, value: string, commit: Commit): void {
     this.#writer.writeMeta(key, value, commit);
+  }
+
+  /** Changes the stored credentials, on the disk before it says so. */
+  writeCredentials(change: CredentialChange, commit: Commit): void {
+    this.#writer.writeCredentials(change, commit);
   }
 
   status(): StoreStatus {

@@ -6,6 +6,7 @@ import type { MessagePort } from "node:worker_threads";
 import { parentPort } from "node:worker_threads";
 import Database from "better-sqlite3";
 import { Checkpoints } from "./checkpoints.ts";
+import { type CredentialChange, changeCredentials } from "./credential-rows.ts";
 import { JournalFold } from "./journal-fold.ts";
 import type { FromJournal, JournalEntry, JournalOptions, ToJournal } from "./journal-protocol.ts";
 import { toStoreError } from "./store-error.ts";
@@ -67,6 +68,17 @@ class JournalThread {
     this.#bytesSinceFold += (blob?.length ?? 0) + (changes?.length ?? 0);
     this.#checkpoints.countCommit();
     this.#startPassWhenLarge();
+  }
+
+  changeCredentials(change: CredentialChange): void {
+    let reason = "";
+    try {
+      changeCredentials(this.#db, change);
+    } catch (cause) {
+      reason = toStoreError(this.#options.path, cause).message;
+    }
+    this.#send({ kind: "credentials", reason });
+    this.#checkpoints.countCommit();
   }
 
   /** Everything is acknowledged by now. */
@@ -166,6 +178,8 @@ function serve(port: MessagePort): void {
         return open(message.options, message.lastSeq);
       case "write":
         return thread?.write(message.seq, message.entry);
+      case "credentials":
+        return thread?.changeCredentials(message.change);
       case "close":
         void thread?.close().finally(() => port.close());
         return;

@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { afterEach, describe, expect, test } from "vitest";
 import { runProgram } from "../../src/cli/program.ts";
 import { AdminServer } from "../../src/http/admin-server.ts";
-import { locationOf } from "../http/api.ts";
+import { credentialsOf, locationOf } from "../http/api.ts";
 import { World } from "../support/world.ts";
 import { makeTempDirectory } from "./temp-directory.ts";
 
@@ -34,6 +34,7 @@ async function scene(users: number): Promise<Scene> {
       metricsContentType: "",
       readiness: () => ({ isReady: true, checks: {} }),
       location: locationOf(world),
+      credentials: credentialsOf(world),
       log: world.recording.log,
     },
   );

@@ -9,7 +9,7 @@ import { AdminServer } from "../../src/http/admin-server.ts";
 import { STOP_GRACE_MS } from "../../src/http/limits.ts";
 import type { Log } from "../../src/ports.ts";
 import { World } from "../support/world.ts";
-import { locationOf } from "./api.ts";
+import { credentialsOf, locationOf } from "./api.ts";
 
 const LOOPBACK = "127.0.0.1";
 const READY: Readiness = {
@@ -50,6 +50,7 @@ async function open(
       metricsContentType: "text/plain; version=0.0.4",
       readiness: () => READY,
       location: locationOf(world),
+      credentials: credentialsOf(world),
       log,
       ...modules,
     },
@@ -322,6 +323,7 @@ describe("opening and closing", () => {
         metricsContentType: "",
         readiness: () => READY,
         location: locationOf(world),
+        credentials: credentialsOf(world),
         log,
       },
     );

@@ -1,10 +1,17 @@
+import { RunningCredentials } from "../../src/cli/credential-admin.ts";
 import { adminRoutes } from "../../src/http/admin-routes.ts";
 import type { LocationModules } from "../../src/http/aor-routes.ts";
 import { findRoute, handlerOf } from "../../src/http/routes.ts";
+import type { CredentialAdmin } from "../../src/ports.ts";
 import type { World } from "../support/world.ts";
 
 export function locationOf(world: World): LocationModules {
   return { store: world.store, operations: world.server.admin, clock: world.clock };
+}
+
+/** The credentials of a world, kept in memory only, with no file. */
+export function credentialsOf({ credentials: table }: Pick<World, "credentials">): CredentialAdmin {
+  return new RunningCredentials({ table, store: undefined, reload: () => undefined });
 }
 
 /** What tests read of the documents; each has some of it. */
@@ -31,7 +38,7 @@ interface Called {
 /** Asks the routes without a socket; time passes until the answer is there. */
 export async function call(
   world: World,
-  method: "GET" | "POST" | "DELETE",
+  method: "GET" | "POST" | "PUT" | "DELETE",
   target: string,
   body?: unknown,
 ): Promise<Called> {
@@ -41,6 +48,7 @@ export async function call(
     metricsContentType: "",
     readiness: () => ({ isReady: true, checks: {} }),
     location: locationOf(world),
+    credentials: credentialsOf(world),
   });
   const found = findRoute(routes, path);
   const handler = found === undefined ? undefined : handlerOf(found.route, method);

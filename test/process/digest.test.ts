@@ -20,24 +20,30 @@ async function credential(
   return { code, stdout: run.stdout, stderr: run.stderr };
 }
 
-test("a user of the command line registers by digest, and the credentials are safe meanwhile", async () => {
-  const dataDir = mkdtempSync(join(tmpdir(), "midreg-digest-"));
-  onTestFinished(() => rmSync(dataDir, { recursive: true }));
-  const data = ["--data", dataDir];
-  const password = { MIDREG_PASSWORD: passwordOf("alice") };
-  const set = await credential(["set", "alice", "sip.test", ...data], password);
-  expect(set).toMatchObject({ code: 0, stderr: "" });
-
+/** A main registrar, and a midreg that challenges. */
+async function digestScene(dataDir: string): Promise<{ main: WireRegistrar; midreg: RealProcess }> {
   const main = await WireRegistrar.openRegistrar();
   onTestFinished(async () => main.close());
   const upstream = `sip:127.0.0.1:${main.port}`;
   const midreg = await RealProcess.prepare({ upstream, dataDir, args: ["--absorb", "digest"] });
   onTestFinished(async () => midreg.dispose());
   await midreg.start();
-  const locked = await credential(["list", ...data]);
-  expect(locked).toMatchObject({ code: 1, stdout: "" });
-  expect(locked.stderr).toMatch(/^midreg: \P{Cc}+in use by another process\P{Cc}+\n$/u);
+  return { main, midreg };
+}
 
+function dataDirectory(): string {
+  const dataDir = mkdtempSync(join(tmpdir(), "midreg-digest-"));
+  onTestFinished(() => rmSync(dataDir, { recursive: true }));
+  return dataDir;
+}
+
+test("a user of the command line registers by digest", async () => {
+  const dataDir = dataDirectory();
+  const data = ["--data", dataDir];
+  const password = { MIDREG_PASSWORD: passwordOf("alice") };
+  const set = await credential(["set", "alice", "sip.test", ...data], password);
+  expect(set).toMatchObject({ code: 0, stderr: "" });
+  const { main, midreg } = await digestScene(dataDir);
   const phone = await WirePhone.openPhone("alice", midreg.sipPort);
   onTestFinished(async () => phone.close());
   const challenge = await phone.register();
@@ -54,6 +60,32 @@ test("a user of the command line registers by digest, and the credentials are sa
   await midreg.stop();
   const listed = await credential(["list", ...data]);
   expect(listed.stdout).toBe("alice\tsip.test\tMD5,SHA-256,SHA-512-256\n");
+});
+
+test("while midreg runs, a user comes and goes at once, and is there after a kill -9", async () => {
+  const dataDir = dataDirectory();
+  const data = ["--data", dataDir];
+  const password = { MIDREG_PASSWORD: passwordOf("alice") };
+  const { midreg } = await digestScene(dataDir);
+  const phone = await WirePhone.openPhone("alice", midreg.sipPort);
+  onTestFinished(async () => phone.close());
+  const login = async (): Promise<number> => {
+    const params = parseAuthHeader(headerLine(await phone.register(), "WWW-Authenticate"))?.params;
+    const headers = [authorizationFor(params ?? new Map(), { nc: 1 })];
+    return statusOf(await phone.register({ headers }));
+  };
+  expect(await login()).toBe(401);
+  const add = await credential(["add", "alice", "sip.test", ...data], password);
+  await midreg.kill();
+  expect(add).toMatchObject({ code: 0, stderr: "" });
+  await midreg.start();
+  expect(await login()).toBe(200);
+  const listed = await credential(["list", ...data]);
+  expect(listed.stdout).toBe("alice\tsip.test\tMD5,SHA-256,SHA-512-256\n");
+  expect(await credential(["rm", "alice", "sip.test", ...data])).toMatchObject({ code: 0 });
+  expect(await login()).toBe(401);
+  await midreg.stop();
+  expect((await credential(["list", ...data])).stdout).toBe("");
 });
 
 test("credentials of a file that has changed hold from SIGHUP on, and a faulty file changes nothing", async () => {

@@ -2,11 +2,9 @@ import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import Database from "better-sqlite3";
 import { describe, expect, onTestFinished, test } from "vitest";
-import {
-  CredentialStore,
-  readCredentials,
-  type StoredCredential,
-} from "../../src/store/credential-store.ts";
+import type { CredentialChange, StoredCredential } from "../../src/store/credential-rows.ts";
+import { CredentialStore, readCredentials } from "../../src/store/credential-store.ts";
+import type { SqliteStore } from "../../src/store/sqlite-store.ts";
 import {
   AOR,
   buildBinding,
@@ -31,6 +29,16 @@ function readAll(path: string): StoredCredential[] {
   const all: StoredCredential[] = [];
   readCredentials(path, (credential) => all.push(credential));
   return all;
+}
+
+/** Changes them in a running store; rejects with its reason. */
+async function change(store: SqliteStore, wanted: CredentialChange): Promise<void> {
+  return new Promise((resolve, reject) => {
+    store.writeCredentials(wanted, {
+      committed: resolve,
+      failed: (reason) => reject(new Error(reason)),
+    });
+  });
 }
 
 const newPath = (): string => join(makeDirectory(), "midreg.db");
@@ -94,6 +102,32 @@ describe("stored credentials", () => {
     );
     await store.close();
     expect(open(options.path).list()).toEqual([ALICE]);
+  });
+
+  test("are changed by the midreg that has the database, in order, and are on the disk when it says so", async () => {
+    const options = buildOptions(makeDirectory(), { durability: "relaxed" });
+    const store = await openStore(options);
+    void put(store, AOR, buildBinding("a"));
+    const first = change(store, { remove: undefined, put: [ALICE, ALICE_SHA, BOB] });
+    await change(store, { remove: BOB, put: [] });
+    await first;
+    expect(readAll(options.path)).toEqual([ALICE, ALICE_SHA]);
+    await change(store, { remove: ALICE, put: [{ ...ALICE, ha1: "new" }] });
+    expect(readAll(options.path)).toEqual([{ ...ALICE, ha1: "new" }]);
+    await store.close();
+    await expect(change(store, { remove: ALICE, put: [] })).rejects.toThrow("the store is closed");
+  });
+
+  test("stay as they were, all of them, when one of a change cannot be stored", async () => {
+    const options = buildOptions(makeDirectory());
+    const store = await openStore(options);
+    const bad = { ...BOB, ha1: undefined as unknown as string };
+    await expect(change(store, { remove: undefined, put: [ALICE, bad] })).rejects.toThrow(
+      /midreg\.db: /u,
+    );
+    expect(readAll(options.path)).toEqual([]);
+    await change(store, { remove: undefined, put: [ALICE] });
+    expect(readAll(options.path)).toEqual([ALICE]);
   });
 
   test("are added to a database of the version before them", () => {

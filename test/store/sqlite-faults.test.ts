@@ -10,7 +10,7 @@ import {
 } from "node:fs";
 import { join } from "node:path";
 import Database from "better-sqlite3";
-import { describe, expect, onTestFinished, test } from "vitest";
+import { describe, expect, onTestFinished, test, vi } from "vitest";
 import { buildChange } from "../../src/location/change.ts";
 import type { Commit } from "../../src/ports.ts";
 import { StoreError } from "../../src/store/store-error.ts";
@@ -366,4 +366,19 @@ describe("When the thread that writes dies,", () => {
     const again = await openStore(buildOptions(directory));
     expect(again.lookup(AOR)?.bindings).toEqual([buildBinding("a")]);
   });
+});
+
+test("a change of credentials that its thread dies over is answered, and the next one is stored", async () => {
+  const directory = makeDirectory();
+  const { worker, trap } = makeMortalWorker(directory, "credentials");
+  const store = await openStore(buildOptions(directory, { worker }));
+  writeFileSync(trap, "");
+  const alice = { username: "alice", realm: "sip.test", algorithm: "MD5", ha1: "a1" };
+  const add = async (): Promise<string> =>
+    new Promise((resolve) => {
+      const commit = { committed: () => resolve("committed"), failed: resolve };
+      store.writeCredentials({ remove: undefined, put: [alice] }, commit);
+    });
+  expect(await add()).toContain("the thread that writes the database has ended");
+  await vi.waitFor(async () => expect(await add()).toBe("committed"), 10_000);
 });

@@ -129,6 +129,7 @@ export class World {
   readonly transport: MemoryTransport;
   readonly main: MainRegistrar;
   readonly store: LocationStore;
+  readonly credentials: CredentialTable;
   readonly server: Server;
   readonly #serverPlace: string;
   readonly failedTargets: string[] = [];
@@ -144,6 +145,7 @@ export class World {
     this.#serverPlace = listeners[0]?.sentBy ?? SERVER_PLACE;
     this.transport = new MemoryTransport(this.network, listeners);
     this.store = options.store ?? new MemoryStore();
+    this.credentials = options.credentials ?? new CredentialTable();
     this.server = new Server(
       {
         ...SERVER_OPTIONS,
@@ -169,7 +171,7 @@ export class World {
         clock: this.clock,
         ids: this.ids,
         store: this.store,
-        credentials: options.credentials ?? new CredentialTable(),
+        credentials: this.credentials,
         transport: this.transport,
         resolver: {
           resolve: (uri, done) => done(targetsOf(uri, options.upstreamTargets)),
