@@ -11,6 +11,12 @@ export interface BaresipOptions {
   readonly password: string;
   /** Where it sends everything: midreg or Kamailio. */
   readonly outboundPort: number;
+  /** UDP when left out. By TLS it checks the certificate of whom it connects to. */
+  readonly transport?: "udp" | "tcp" | "tls";
+  /** IPv4 when left out. */
+  readonly family?: 4 | 6;
+  /** The authority by which it checks. */
+  readonly caFile?: string;
   readonly sipPort: number;
   readonly controlPort: number;
   /** First of ten ports for audio. */
@@ -38,14 +44,14 @@ export class Baresip {
   readonly #process: StageProcess;
   readonly #control: Socket;
   readonly #events: BaresipEvent[] = [];
-  readonly #sipPort: number;
+  readonly #outboundPort: number;
   #traceStart = 0;
   #arrived: Buffer = Buffer.alloc(0);
   #token = 0;
 
   private constructor(options: BaresipOptions, running: StageProcess, control: Socket) {
     this.user = options.user;
-    this.#sipPort = options.sipPort;
+    this.#outboundPort = options.outboundPort;
     this.#process = running;
     this.#control = control;
     control.on("data", (chunk: Buffer) => {
@@ -65,7 +71,12 @@ export class Baresip {
     writeFileSync(`${directory}/config`, config(options, directory));
     writeFileSync(`${directory}/accounts`, account(options));
     writeFileSync(`${directory}/contacts`, "");
-    const running = stage.spawn(name, "baresip", ["-f", directory, "-s"]);
+    const running = stage.spawn(name, "baresip", [
+      "-f",
+      directory,
+      "-s",
+      options.family === 6 ? "-6" : "-4",
+    ]);
     const control = await until(`${options.user} opens its control port`, START_MS, async () => {
       if (!running.isRunning) throw new Error(`${options.user} ended: ${await running.exited}`);
       return open(options.controlPort);
@@ -92,6 +103,11 @@ export class Baresip {
     this.#send("hangup");
   }
 
+  /** Puts its call on hold, or takes it back: each is a re-INVITE. */
+  hold(isHeld: boolean): void {
+    this.#send(isHeld ? "hold" : "resume");
+  }
+
   /** Waits for an event that came after the last `forget`; returns its parameter. */
   async event(type: string, limitMs: number): Promise<string> {
     return until(`${this.user} says ${type}`, limitMs, () => {
@@ -103,7 +119,7 @@ export class Baresip {
   /** Waits for a final response to one of its requests since the last `forget`, by its SIP trace. */
   async response(method: string, status: number, limitMs: number): Promise<void> {
     const received = new RegExp(
-      `^UDP \\S+ -> 127\\.0\\.0\\.1:${this.#sipPort}\\nSIP/2\\.0 ${status} (?:.+\\n)*?CSeq: \\d+ ${method}$`,
+      `^(?:UDP|TCP|TLS) \\S+:${this.#outboundPort} -> \\S+\\nSIP/2\\.0 ${status} (?:.+\\n)*?CSeq: \\d+ ${method}$`,
       "mu",
     );
     await until(`${this.user} gets ${status} for its ${method}`, limitMs, () =>
@@ -167,18 +183,21 @@ async function open(port: number): Promise<Socket | undefined> {
   });
 }
 
-function account({ user, password, outboundPort, registerEverySec }: BaresipOptions): string {
+function account(options: BaresipOptions): string {
+  const { user, password, outboundPort, registerEverySec, transport = "udp" } = options;
+  const place = `${options.family === 6 ? "[::1]" : "127.0.0.1"}:${outboundPort}`;
   return (
-    `<sip:${user}@sip.test;transport=udp>;auth_user=${user};auth_pass=${password}` +
-    `;outbound="sip:127.0.0.1:${outboundPort};transport=udp";regint=${registerEverySec};answermode=manual\n`
+    `<sip:${user}@sip.test;transport=${transport}>;auth_user=${user};auth_pass=${password}` +
+    `;outbound="sip:${place};transport=${transport}";regint=${registerEverySec};answermode=manual\n`
   );
 }
 
 // aubridge and ausine stand in for a sound card; ausine wants two channels.
 function config(options: BaresipOptions, directory: string): string {
+  const [address, place] = options.family === 6 ? ["::1", "[::1]"] : ["127.0.0.1", "127.0.0.1"];
   return `poll_method epoll
-sip_listen 127.0.0.1:${options.sipPort}
-net_interface 127.0.0.1
+sip_listen ${place}:${options.sipPort}
+${options.caFile === undefined ? "" : `sip_cafile ${options.caFile}\n`}net_interface ${address}
 audio_player aubridge,nil
 audio_source ausine,440
 audio_alert aubridge,nil

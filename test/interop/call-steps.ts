@@ -55,7 +55,7 @@ export function callSteps(world: World): Step[] {
 }
 
 /** What alice and her caller do. Each waits for what the other side must have seen. */
-const CALLS: readonly {
+export const CALLS: readonly {
   readonly text: string;
   readonly play: (alice: Baresip, caller: Baresip) => Promise<void>;
 }[] = [
@@ -70,6 +70,15 @@ const CALLS: readonly {
     text: "answered, the caller hangs up",
     play: async (alice, caller) => {
       await establish(alice, caller);
+      await hangUp(caller, alice);
+    },
+  },
+  {
+    text: "answered, each side puts it on hold and takes it back by re-INVITE",
+    play: async (alice, caller) => {
+      await establish(alice, caller);
+      await hold(alice);
+      await hold(caller);
       await hangUp(caller, alice);
     },
   },
@@ -97,7 +106,7 @@ const CALLS: readonly {
 ];
 
 async function ring(alice: Baresip, caller: Baresip): Promise<void> {
-  caller.dial("alice");
+  caller.dial(alice.user);
   await alice.event("CALL_INCOMING", EVENT_MS);
   await caller.event("CALL_RINGING", EVENT_MS);
 }
@@ -108,6 +117,16 @@ async function establish(alice: Baresip, caller: Baresip): Promise<void> {
   await caller.event("CALL_ESTABLISHED", EVENT_MS);
   // The called side says so when the ACK has reached it.
   await alice.event("CALL_ESTABLISHED", EVENT_MS);
+}
+
+async function hold(phone: Baresip): Promise<void> {
+  for (const isHeld of [true, false]) {
+    phone.forget();
+    phone.hold(isHeld);
+    // Not before the first one is over: a second re-INVITE meanwhile would be refused.
+    // oxlint-disable-next-line no-await-in-loop
+    await phone.response("INVITE", 200, EVENT_MS);
+  }
 }
 
 async function hangUp(active: Baresip, passive: Baresip): Promise<void> {

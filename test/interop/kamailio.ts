@@ -1,6 +1,7 @@
 import { execFile } from "node:child_process";
 import { readFileSync, writeFileSync } from "node:fs";
 import { promisify } from "node:util";
+import type { CertificatePaths } from "../support/certificates.ts";
 import type { Stage, StageProcess } from "../support/peers/stage.ts";
 import { until } from "../support/peers/wait.ts";
 
@@ -27,24 +28,43 @@ const START_MS = 10_000;
 const COMMAND_MS = 5000;
 const run = promisify(execFile);
 
+/** Where Kamailio listens, and what it shows of itself by TLS. */
+export interface KamailioOptions {
+  /** For UDP on 127.0.0.1 and TCP on 127.0.0.2. */
+  readonly port: number;
+  /** For TLS on 127.0.0.2, where it wants a certificate of the authority from everybody. */
+  readonly tlsPort: number;
+  readonly certificate: CertificatePaths;
+  readonly caFile: string;
+}
+
+/** Where it is by TCP and TLS. */
+const STREAM_ADDRESS = "127.0.0.2";
+
 /** Kamailio as main registrar of sip.test. Passwords are "pw-" and the user. */
 export class Kamailio {
   readonly port: number;
+  readonly #options: KamailioOptions;
   readonly #control: string;
   readonly #process: StageProcess;
 
-  private constructor(port: number, control: string, running: StageProcess) {
-    this.port = port;
+  private constructor(options: KamailioOptions, control: string, running: StageProcess) {
+    this.port = options.port;
+    this.#options = options;
     this.#control = control;
     this.#process = running;
   }
 
-  static async start(stage: Stage, port: number): Promise<Kamailio> {
+  static async start(stage: Stage, options: KamailioOptions): Promise<Kamailio> {
+    const { port, tlsPort } = options;
     const control = stage.path("kamailio.sock");
     const config = readFileSync(TEMPLATE, "utf8")
       .replaceAll("%PORT%", String(port))
+      .replaceAll("%TLS_PORT%", String(tlsPort))
+      .replaceAll("%TLS_CONFIG%", stage.path("kamailio-tls.cfg"))
       .replaceAll("%CONTROL%", control);
     writeFileSync(stage.path("kamailio.cfg"), config);
+    writeFileSync(stage.path("kamailio-tls.cfg"), tlsConfig(options));
     // In the foreground, with 512 MB for transactions: enough to hear a storm without midreg.
     const args = [
       "-DD",
@@ -57,12 +77,20 @@ export class Kamailio {
       stage.directory,
     ];
     const running = stage.spawn("kamailio", "kamailio", args);
-    const started = new Kamailio(port, control, running);
+    const started = new Kamailio(options, control, running);
     await until("Kamailio answers", START_MS, async () => {
       if (!running.isRunning) throw new Error(`Kamailio ended: ${await running.exited}`);
       return started.#command("core.uptime").catch(() => undefined);
     });
     return started;
+  }
+
+  /** The URI by which it is the main registrar of a midreg. */
+  uriFor(transport: "udp" | "tcp" | "tls"): string {
+    const { port, tlsPort } = this.#options;
+    if (transport === "udp") return `sip:127.0.0.1:${port}`;
+    const place = `${STREAM_ADDRESS}:${transport === "tls" ? tlsPort : port}`;
+    return `sip:${place};transport=${transport}`;
   }
 
   async counters(): Promise<KamailioCounters> {
@@ -98,4 +126,17 @@ export class Kamailio {
     });
     return stdout;
   }
+}
+
+/** Both as server and as client it proves who it is and wants the same of the other side. */
+function tlsConfig({ certificate, caFile }: KamailioOptions): string {
+  const lines = [
+    "method = TLSv1.2+",
+    `certificate = ${certificate.certFile}`,
+    `private_key = ${certificate.keyFile}`,
+    `ca_list = ${caFile}`,
+    "verify_certificate = yes",
+    "require_certificate = yes",
+  ];
+  return ["[server:default]", ...lines, "[client:default]", ...lines, ""].join("\n");
 }

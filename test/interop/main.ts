@@ -15,6 +15,7 @@ import { modeSteps } from "./mode-steps.ts";
 import { sippSteps } from "./sipp-steps.ts";
 import { sipsakSteps } from "./sipsak-steps.ts";
 import { Suite } from "./suite.ts";
+import { transportSteps } from "./transport-steps.ts";
 import { World } from "./world.ts";
 
 const { values } = parseArgs({
@@ -34,6 +35,7 @@ const steps = [
   ...sipsakSteps(world),
   ...world.stopSteps(),
   ...modeSteps(world),
+  ...transportSteps(world),
 ];
 await suite.run(
   steps.filter(({ name, isVital }) => isVital === true || name.includes(values.only)),

@@ -1,11 +1,15 @@
 import { deepStrictEqual } from "node:assert";
+import { writeFileSync } from "node:fs";
+import { Certificates } from "../support/certificates.ts";
 import { freePorts } from "../support/peers/free-ports.ts";
 import { MidregProcess } from "../support/peers/midreg-process.ts";
 import type { Stage } from "../support/peers/stage.ts";
-import { Kamailio, type KamailioBinding } from "./kamailio.ts";
+import { Kamailio, type KamailioBinding, type KamailioOptions } from "./kamailio.ts";
 import type { Step } from "./suite.ts";
 
 const OUTGOING_EXPIRES_SEC = 7200;
+
+export type StreamTransport = "tcp" | "tls" | "ws" | "wss";
 
 /** Kamailio and midreg, and where phones find them. */
 export class World {
@@ -13,12 +17,17 @@ export class World {
   /** Without midreg phones talk to Kamailio themselves: shows which side a failure belongs to. */
   readonly hasMidreg: boolean;
   #kamailio: Kamailio | undefined;
+  #options: KamailioOptions | undefined;
   #midreg: MidregProcess | undefined;
   #midregPort = 0;
+  #ports: Readonly<Record<StreamTransport, number>> = { tcp: 0, tls: 0, ws: 0, wss: 0 };
+  /** Of the authority that everybody here believes. */
+  readonly certificates = new Certificates();
 
   constructor(stage: Stage, hasMidreg: boolean) {
     this.stage = stage;
     this.hasMidreg = hasMidreg;
+    process.once("exit", () => this.certificates.remove());
   }
 
   get kamailio(): Kamailio {
@@ -34,6 +43,11 @@ export class World {
   /** Where a phone behind midreg sends everything. */
   get outboundPort(): number {
     return this.hasMidreg ? this.#midregPort : this.kamailio.port;
+  }
+
+  /** Where midreg is by that transport, on 127.0.0.1 and ::1 alike. */
+  portOf(transport: "udp" | StreamTransport): number {
+    return transport === "udp" ? this.#midregPort : this.#ports[transport];
   }
 
   /** "through midreg", for names of steps. */
@@ -56,8 +70,11 @@ export class World {
       logs: ["kamailio"],
       isVital: true,
       run: async () => {
-        const [port = 0] = await freePorts(1, "four digits");
-        this.#kamailio = await Kamailio.start(this.stage, port);
+        const [port = 0, tlsPort = 0] = await freePorts(2, "four digits");
+        const certificate = this.certificates.issue(["127.0.0.2", "sip.test"]);
+        const { caFile } = this.certificates;
+        this.#options = { port, tlsPort, certificate, caFile };
+        this.#kamailio = await Kamailio.start(this.stage, this.#options);
         return `127.0.0.1:${port}`;
       },
     };
@@ -82,6 +99,48 @@ export class World {
         return `127.0.0.1:${port}`;
       },
     };
+  }
+
+  /** Starts midreg with a listener for every transport and family, in front of Kamailio by one of them. */
+  startMidregOver(upstream: "tcp" | "tls"): Step {
+    return {
+      name: `midreg starts with every transport, in front of Kamailio by ${upstream.toUpperCase()}`,
+      limitSec: 15,
+      logs: ["midreg"],
+      isVital: true,
+      run: async () => {
+        const [port = 0, adminPort = 0, tcp = 0, tls = 0, ws = 0, wss = 0] = await freePorts(6);
+        this.#ports = { tcp, tls, ws, wss };
+        const places = Object.entries({ udp: port, ...this.#ports }).flatMap(([transport, at]) => [
+          `${transport}:127.0.0.1:${at}`,
+          `${transport}:[::1]:${at}`,
+        ]);
+        this.#midreg = new MidregProcess(this.stage, {
+          port,
+          adminPort,
+          upstreamPort: 0,
+          upstreamUri: this.kamailio.uriFor(upstream),
+          moreListeners: places.slice(1),
+          configPath: this.#writeTlsSettings(),
+          outgoingExpiresSec: OUTGOING_EXPIRES_SEC,
+          name: `by-${upstream}`,
+        });
+        await this.#midreg.start();
+        this.#midregPort = port;
+        return places.join(" ");
+      },
+    };
+  }
+
+  #writeTlsSettings(): string {
+    const path = this.stage.path("midreg-tls.yaml");
+    const { certFile, keyFile } = this.certificates.issue(["127.0.0.1", "::1", "midreg.test"]);
+    const { caFile } = this.certificates;
+    const certificates = [{ cert: certFile, key: keyFile }];
+    const tls = { certificates, ca: caFile, client_certificate: "request" };
+    // JSON is YAML.
+    writeFileSync(path, JSON.stringify({ tls }));
+    return path;
   }
 
   stopSteps(): Step[] {

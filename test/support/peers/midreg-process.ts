@@ -9,6 +9,14 @@ export interface MidregOptions {
   readonly outgoingExpiresSec: number;
   /** Contact throttling unless it is given. */
   readonly mode?: "mirror" | "contact" | "aor";
+  /** URI of the main registrar where it is not reached by UDP on the loopback. */
+  readonly upstreamUri?: string;
+  /** Listeners besides the one on UDP. */
+  readonly moreListeners?: readonly string[];
+  /** File with settings that no flag has. */
+  readonly configPath?: string;
+  /** Tells its data from those of others on the same stage; the mode when left out. */
+  readonly name?: string;
 }
 
 /** What midreg says about itself, added up since its start. */
@@ -41,22 +49,19 @@ export class MidregProcess {
 
   /** Starts it on the data it left behind, if any, and waits until it is ready. */
   async start(): Promise<void> {
-    const { port, adminPort, upstreamPort, outgoingExpiresSec, mode = "contact" } = this.#options;
-    const started = this.#stage.spawn("midreg", process.execPath, [
-      MAIN,
-      `--upstream=sip:127.0.0.1:${upstreamPort}`,
-      `--listen=udp:127.0.0.1:${port}`,
-      `--admin=127.0.0.1:${adminPort}`,
-      `--data=${this.#stage.path(mode === "contact" ? "data" : `data-${mode}`)}`,
-      `--outgoing-expires=${outgoingExpiresSec}`,
-      "--absorb=proven",
-      `--mode=${mode}`,
-    ]);
+    const started = this.#stage.spawn("midreg", process.execPath, [MAIN, ...this.#flags()]);
     this.#process = started;
     await until("midreg is ready", READY_WITHIN_MS, async () => {
       if (!started.isRunning) throw new Error(`midreg ended: ${String(await started.exited)}`);
       return (await this.#isReady()) ? true : undefined;
     });
+  }
+
+  /** Process id, for what the system says about it; throws when it does not run. */
+  get pid(): number {
+    const pid = this.#process?.child.pid;
+    if (pid === undefined) throw new Error("midreg was never started");
+    return pid;
   }
 
   /** Ends it as a crash does. */
@@ -80,6 +85,23 @@ export class MidregProcess {
       failed: registers("error"),
       contacts: total(samples, "midreg_usrloc_contacts"),
     };
+  }
+
+  #flags(): string[] {
+    const { port, adminPort, outgoingExpiresSec, mode = "contact", name = mode } = this.#options;
+    const { upstreamPort, upstreamUri = `sip:127.0.0.1:${upstreamPort}` } = this.#options;
+    const { moreListeners = [], configPath } = this.#options;
+    return [
+      ...(configPath === undefined ? [] : ["run", `--config=${configPath}`]),
+      `--upstream=${upstreamUri}`,
+      `--listen=udp:127.0.0.1:${port}`,
+      ...moreListeners.map((place) => `--listen=${place}`),
+      `--admin=127.0.0.1:${adminPort}`,
+      `--data=${this.#stage.path(name === "contact" ? "data" : `data-${name}`)}`,
+      `--outgoing-expires=${outgoingExpiresSec}`,
+      "--absorb=proven",
+      `--mode=${mode}`,
+    ];
   }
 
   async #isReady(): Promise<boolean> {
