@@ -127,7 +127,16 @@ export class Baresip {
     );
   }
 
-  /** Lets `event` and `response` see only what is yet to come. */
+  /** Waits for a text in its SIP trace since the last `forget`, and returns what matched. */
+  async sees(pattern: RegExp, limitMs: number): Promise<string> {
+    return until(
+      `${this.user} sees ${String(pattern)}`,
+      limitMs,
+      () => pattern.exec(this.#trace().slice(this.#traceStart))?.[0],
+    );
+  }
+
+  /** Lets `event`, `response` and `sees` see only what is yet to come. */
   forget(): void {
     this.#events.length = 0;
     this.#traceStart = this.#trace().length;

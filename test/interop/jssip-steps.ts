@@ -72,7 +72,7 @@ function phoneSteps(world: World, protocol: "ws" | "wss", baresip: () => Baresip
       const { caFile } = world.certificates;
       registered = new JsSipPhone({ user, protocol, port: world.portOf(protocol), caFile });
       await registered.register(EVENT_MS);
-      ok(registered.publicGruu?.includes(";gr=urn:uuid:"), `GRUU: ${registered.publicGruu}`);
+      ok(registered.publicGruu.includes(";gr=urn:uuid:"), `GRUU: ${registered.publicGruu}`);
       const { contact } = await world.onlyBinding(user);
       return `Kamailio knows ${contact}`;
     }),

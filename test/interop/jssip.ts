@@ -76,7 +76,8 @@ export class JsSipPhone {
   readonly #ua: Ua;
   readonly #events: string[] = [];
   #session: Session | undefined;
-  publicGruu: string | undefined;
+  /** As it came with the last 200; empty without one. */
+  publicGruu = "";
 
   constructor({ user, protocol, port, caFile }: JsSipOptions) {
     this.#user = user;
@@ -95,7 +96,7 @@ export class JsSipPhone {
       this.#events.push(`registrationFailed ${told.cause}`),
     );
     this.#ua.on("registered", ({ response }: { response: Answer }) => {
-      this.publicGruu = /;pub-gruu="([^"]*)"/u.exec(response.getHeader("contact") ?? "")?.[1];
+      this.publicGruu = /;pub-gruu="([^"]*)"/u.exec(response.getHeader("contact") ?? "")?.[1] ?? "";
       this.#events.push("registered");
     });
     this.#ua.on("newRTCSession", (told: { originator: string; session: Session }) => {
@@ -164,7 +165,8 @@ const NO_MEDIA = { getTracks: () => [], getAudioTracks: () => [], getVideoTracks
 function loadJsSip(): JsSip {
   const browser = { RTCPeerConnection: SilentPeerConnection, RTCSessionDescription: Object };
   Object.assign(globalThis, browser, { window: globalThis });
-  return createRequire(import.meta.url)("jssip") as JsSip;
+  const require = createRequire(import.meta.url);
+  return require("jssip") as JsSip;
 }
 
 /** The socket that JsSIP wants, as its documentation describes it, around a WebSocket of Node. */

@@ -1,4 +1,5 @@
 import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import type { CertificatePaths } from "../support/certificates.ts";
 import type { Stage, StageProcess } from "../support/peers/stage.ts";
 import { until } from "../support/peers/wait.ts";
 
@@ -9,11 +10,14 @@ export interface LinphoneOptions {
   readonly outboundPort: number;
   readonly sipPort: number;
   readonly rtpPort: number;
+  /** UDP when left out. */
+  readonly transport?: "udp" | "tls";
+  /** For TLS: the authority by which it checks midreg, and what it shows when midreg asks for a certificate. */
+  readonly tls?: { readonly caFile: string; readonly certificate: CertificatePaths };
 }
 
 const START_MS = 10_000;
 const QUIT_MS = 10_000;
-const SHUT = "sip_tcp_port=0\nsip_tls_port=0";
 
 /** Linphone's command-line client, driven by its prompt and watched by its own trace of SIP. */
 export class Linphone {
@@ -78,11 +82,15 @@ export class Linphone {
   }
 }
 
-function config({ user, password, outboundPort, sipPort, rtpPort }: LinphoneOptions): string {
-  const proxy = `<sip:127.0.0.1:${outboundPort};transport=udp`;
+function config(options: LinphoneOptions): string {
+  const { user, password, outboundPort, sipPort, rtpPort, transport = "udp" } = options;
+  const proxy = `<sip:127.0.0.1:${outboundPort};transport=${transport}`;
+  const isUdp = transport === "udp";
   return `[sip]
-sip_port=${sipPort}
-${SHUT}
+sip_port=${isUdp ? sipPort : 0}
+sip_tcp_port=0
+sip_tls_port=${isUdp ? 0 : sipPort}
+${tlsConfig(options)}bind_address=127.0.0.1
 default_proxy=0
 use_ipv6=0
 guess_hostname=1
@@ -101,5 +109,17 @@ username=${user}
 passwd=${password}
 realm=sip.test
 domain=sip.test
+`;
+}
+
+/** It does not find an address among the names of a certificate, so the name is not checked. */
+function tlsConfig({ tls }: LinphoneOptions): string {
+  if (tls === undefined) return "";
+  const { certFile, keyFile } = tls.certificate;
+  return `root_ca=${tls.caFile}
+verify_server_certs=1
+verify_server_cn=0
+client_cert_chain=${certFile}
+client_cert_key=${keyFile}
 `;
 }

@@ -4,6 +4,7 @@ import { until } from "../support/peers/wait.ts";
 import { Baresip } from "./baresip.ts";
 import { CALLS } from "./call-steps.ts";
 import { jssipSteps } from "./jssip-steps.ts";
+import { linphoneTlsSteps } from "./linphone-tls-steps.ts";
 import type { Step } from "./suite.ts";
 import type { World } from "./world.ts";
 
@@ -36,6 +37,7 @@ export function transportSteps(world: World): Step[] {
       { user: "tara", transport: "tls", family: 6, caller: "uwe" },
       { user: "uwe", transport: "udp", family: 6, caller: "tara" },
     ]),
+    ...linphoneTlsSteps(world),
     ...jssipSteps(world),
     ...world.stopSteps(),
   ];
