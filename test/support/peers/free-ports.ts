@@ -9,6 +9,9 @@ const RANGES = {
   "four digits": { first: 5100, last: 9999 },
 };
 
+/** Ports of the ranges that fetch() refuses to connect to, whatever listens there (X11, IRC). */
+const REFUSED = new Set([6000, 6566, 6665, 6666, 6667, 6668, 6669, 6679, 6697]);
+
 /** Finds ports on 127.0.0.1 that are free for UDP and TCP. Throws when too few of those probed are. */
 export async function freePorts(
   count: number,
@@ -25,6 +28,7 @@ export async function freePorts(
 }
 
 async function isFree(port: number): Promise<boolean> {
+  if (REFUSED.has(port)) return false;
   return (await isFreeForUdp(port)) && (await isFreeForTcp(port));
 }
 
