@@ -38,8 +38,8 @@ export class ExplainError extends Error {
 export function explainRegister(settings: Settings, question: RegisterQuestion): string {
   const request = parseRegister(question.text);
   const origin = originOf(settings, question, request);
-  const base = buildRegisterPolicy(settings);
-  const rules = buildRegisterRules(settings);
+  const base = buildRegisterPolicy(settings, undefined);
+  const rules = buildRegisterRules(settings, undefined);
   const facts = new RegisterFacts(request, origin, base);
   const policy = policyFor(request, origin, rules, base);
   const { address, listener } = origin;

@@ -2,6 +2,7 @@ import type { Settings } from "../config/settings.ts";
 import { transportOf } from "../config/settings-transport.ts";
 import { parseNetwork } from "../location/network.ts";
 import { compilePattern } from "../pattern/pattern.ts";
+import type { PushPolicy, PushSupport } from "../registrar/push-policy.ts";
 import type { RegisterPolicy } from "../registrar/register-policy.ts";
 import type { RegisterRule } from "../registrar/rules.ts";
 import { parseUri } from "../sip/uri.ts";
@@ -12,16 +13,18 @@ const MAX_CALL_ID_LENGTH = 255;
 const MAX_PATH_LENGTH = 2048;
 
 /** What the operator has set about registrations, in the form the decisions take it. */
-export function buildRegisterPolicy({ registrar, upstream }: Settings): RegisterPolicy {
-  return policyOf(registrar, upstream.uri, "");
+export function buildRegisterPolicy(
+  { registrar, upstream }: Settings,
+  gateway: PushSupport | undefined,
+): RegisterPolicy {
+  return policyOf(registrar, gateway, { upstreamUri: upstream.uri, rule: "" });
 }
 
 /** The rules with everything that holds under each. */
-export function buildRegisterRules({
-  rules,
-  upstream,
-  upstreams,
-}: Settings): readonly RegisterRule[] {
+export function buildRegisterRules(
+  { rules, upstream, upstreams }: Settings,
+  gateway: PushSupport | undefined,
+): readonly RegisterRule[] {
   return rules.map(({ name, match, registrar }) => ({
     match: {
       transport: match.transport,
@@ -32,18 +35,17 @@ export function buildRegisterRules({
       userAgent: match.userAgent?.map(compilePattern),
       push: match.push,
     },
-    policy: policyOf(
-      registrar,
-      (upstreams.find((one) => one.name === registrar.upstream) ?? upstream).uri,
-      name,
-    ),
+    policy: policyOf(registrar, gateway, {
+      upstreamUri: (upstreams.find((one) => one.name === registrar.upstream) ?? upstream).uri,
+      rule: name,
+    }),
   }));
 }
 
 function policyOf(
   registrar: Settings["registrar"],
-  upstreamUri: string,
-  rule: string,
+  gateway: PushSupport | undefined,
+  { upstreamUri, rule }: { readonly upstreamUri: string; readonly rule: string },
 ): RegisterPolicy {
   const uri = parseUri(upstreamUri);
   const port = uri?.port === undefined ? "" : `:${uri.port}`;
@@ -58,6 +60,24 @@ function policyOf(
     upstreamHost: uri === undefined ? "" : `${uri.host}${port}`,
     maxCallIdLength: MAX_CALL_ID_LENGTH,
     maxPathLength: MAX_PATH_LENGTH,
+    push: pushPolicyOf(registrar, gateway),
+  };
+}
+
+/** Undefined when no device can be woken, because it is not wanted or there is no provider for it. */
+function pushPolicyOf(
+  registrar: Settings["registrar"],
+  gateway: PushSupport | undefined,
+): PushPolicy | undefined {
+  if (!registrar.pnEnable || gateway === undefined) return undefined;
+  const { pnProviders: chosen } = registrar;
+  return {
+    providers: gateway.providers.filter((one) => chosen.length === 0 || chosen.includes(one)),
+    matchParams: registrar.pnCtMatchParams,
+    pnsregIntervalSec: registrar.pnPnsregIntervalSec,
+    hasPurr: registrar.pnEnablePurr,
+    unsupported: registrar.pnUnsupported,
+    gateway,
   };
 }
 

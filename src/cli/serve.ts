@@ -10,7 +10,7 @@ import type { Readiness } from "../http/admin-routes.ts";
 import { AdminServer } from "../http/admin-server.ts";
 import { bracketAddress } from "../location/flow.ts";
 import { PrometheusMetrics } from "../metrics/prometheus.ts";
-import type { Clock, CredentialAdmin, LocationStore, Target } from "../ports.ts";
+import type { Clock, CredentialAdmin, LocationStore, PushGateway, Target } from "../ports.ts";
 import { Server } from "../server/server.ts";
 import type { ServerOptions } from "../server/server-modules.ts";
 import type { Upstreams } from "../server/upstreams.ts";
@@ -70,18 +70,20 @@ export async function serve(
       { listeners, limits: settings.connections, isBalancer: buildIsBalancer(settings) },
       { log, metrics, tls },
     );
+    const gateway = buildGateway();
     const server = new Server(
       {
-        registerPolicy: buildRegisterPolicy(settings),
+        registerPolicy: buildRegisterPolicy(settings, gateway),
         lookup: settings.lookup,
         digest: buildDigestOptions(settings),
-        registerRules: buildRegisterRules(settings),
+        registerRules: buildRegisterRules(settings, gateway),
         ...(await upstreamOptions(settings, targets)),
         ownHosts: ownHosts(settings),
         userAgent: `midreg/${version}`,
+        push: settings.push,
         ...settings.operation,
       },
-      { clock: clock.clock, ids, store, credentials, transport, resolver, metrics, log },
+      { clock: clock.clock, ids, store, credentials, transport, resolver, gateway, metrics, log },
     );
     // Health is there before the listeners and after them, so that a drain can be seen.
     const adminParts = { server, store, metrics, log, clock: clock.clock };
@@ -106,6 +108,11 @@ export async function serve(
     await closeAll(opened);
     throw error;
   }
+}
+
+/** The push providers that are configured. */
+function buildGateway(): PushGateway | undefined {
+  return undefined;
 }
 
 /** What cannot be read again stays as it was; midreg goes on in any case. */

@@ -10,6 +10,7 @@ import { seconds } from "./duration.ts";
 import { choice, leaf, listOf, onOrOff, Refusal, text, wholeNumber } from "./leaf.ts";
 import { absorb, auth as authSection, decisions, lookup, resync } from "./settings-access.ts";
 import { policySettings } from "./settings-policy.ts";
+import { pushSettings, toPush, toRegistrarPush } from "./settings-push.ts";
 import { checkRuleList, inRule, MAX_RULES, ruleMatch, ruleName } from "./settings-rules.ts";
 import { checkTransports, connections, listener, tls, toTls } from "./settings-transport.ts";
 import { checkUpstreams, toUpstream, upstream, upstreams } from "./settings-upstreams.ts";
@@ -123,6 +124,7 @@ const midRegistrar = z
       "By how much the registration upstream must outlive the phone's.",
     ).prefault("2"),
     ...policySettings,
+    ...pushSettings,
   })
   .superRefine(
     ({ contact_id_param: name, extra_contact_params: params }, context) => {
@@ -167,6 +169,10 @@ const ruleSettings = z.strictObject({
   only_request_contacts: inRule(registrar.only_request_contacts),
   extra_contact_params: inRule(registrar.extra_contact_params),
   attr: inRule(registrar.attr),
+  pn_enable: inRule(registrar.pn_enable),
+  pn_enable_purr: inRule(registrar.pn_enable_purr),
+  pn_pnsreg_interval: inRule(registrar.pn_pnsreg_interval),
+  pn_unsupported: inRule(registrar.pn_unsupported),
   absorb: inRule(absorb),
   upstream: leaf((name) => name, {
     description: "Main registrar that REGISTERs go to: main, or a name of upstreams.",
@@ -311,6 +317,7 @@ export const settingsSchema = checkedSchema.transform((given) => ({
     credentialsFile: given.auth.credentials_file,
   },
   registrar: toRegistrar(given, {}),
+  push: toPush(given.mid_registrar),
   rules: given.rules.map(({ name, match, set }) => ({
     name,
     match: toMatch(match),
@@ -406,6 +413,7 @@ function toRegistrar(
     pathUseReceived: given.path_use_received,
     onlyRequestContacts: given.only_request_contacts,
     attr: given.attr,
+    ...toRegistrarPush(given),
     useDomain: usrloc.use_domain,
     cseqDelaySec: usrloc.cseq_delay,
     absorb: ownAbsorb ?? auth.absorb,

@@ -11,6 +11,7 @@ export function warningsFor(settings: Settings, written: SourceSection): string[
     ...adjustments(settings, written),
     ...throttling(settings.registrar, "mid_registrar"),
     ...openness(settings.registrar, "auth"),
+    ...pushing(settings),
     ...settings.rules.flatMap((rule, at) => warningsForRule(rule, at, settings)),
     ...(settings.storage.mode === "memory"
       ? ["storage.mode: memory: registrations are forgotten when midreg stops"]
@@ -44,6 +45,31 @@ function openness({ absorb }: Settings["registrar"], place: string): string[] {
   if (absorb !== "open") return [];
   return [
     `${place}.absorb: open: any host that knows a contact can refresh it, without proof of who it is`,
+  ];
+}
+
+/** Devices that cannot be woken in time, or cannot be told from each other. */
+function pushing({ registrar, push }: Settings): string[] {
+  const { pnEnable, pnCtMatchParams, pnPnsregIntervalSec, maxExpiresSec } = registrar;
+  if (!pnEnable) return [];
+  const triggerSec = push.triggerMs / 1000;
+  const isLate = maxExpiresSec > 0 && maxExpiresSec <= triggerSec;
+  return [
+    ...(isLate
+      ? [
+          `mid_registrar.pn_trigger_interval: ${triggerSec} is as long as a registration may last ` +
+            `(max_expires ${maxExpiresSec}): devices are woken after half of their lifetime`,
+        ]
+      : []),
+    ...(pnPnsregIntervalSec <= triggerSec
+      ? [
+          `mid_registrar.pn_pnsreg_interval: ${pnPnsregIntervalSec} is not more than pn_trigger_interval ` +
+            `(${triggerSec}), so that devices which wake by themselves are late`,
+        ]
+      : []),
+    ...(pnCtMatchParams.includes("pn-prid")
+      ? []
+      : ["mid_registrar.pn_ct_match_params: without pn-prid all devices of a user are one"]),
   ];
 }
 

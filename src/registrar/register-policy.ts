@@ -2,6 +2,7 @@ import type { AorPolicy } from "../location/address-of-record.ts";
 import type { Mode } from "../location/binding.ts";
 import type { MatchingMode } from "../location/match-contact.ts";
 import type { Network } from "../location/network.ts";
+import type { PushPolicy } from "./push-policy.ts";
 
 /** How REGISTERs are decided. Durations are in seconds; names follow OpenSIPS' parameters. */
 export interface RegisterPolicy {
@@ -58,6 +59,8 @@ export interface RegisterPolicy {
   readonly upstreamContactParams: readonly string[];
   /** Whether devices get GRUUs (RFC 5627). */
   readonly gruu: boolean;
+  /** How devices that want to be woken are registered; undefined when none are woken (pn_enable). */
+  readonly push: PushPolicy | undefined;
   /** How much longer than the local expiry the upstream one must last. */
   readonly upstreamMarginSec: number;
   /** Name of the main registrar that REGISTERs go to; empty for the default one. */

@@ -7,6 +7,7 @@ import type {
   LocationStore,
   Log,
   Metrics,
+  PushGateway,
   Resolver,
   Transport,
 } from "../ports.ts";
@@ -16,6 +17,7 @@ import type { RegisterRule } from "../registrar/rules.ts";
 import { parseIpv6 } from "../sip/host.ts";
 import type { DecisionLogOptions } from "./decision-log.ts";
 import type { DigestOptions } from "./digest-gate.ts";
+import type { PushOptions } from "./push-options.ts";
 import type { NamedUpstreamOptions } from "./upstreams.ts";
 
 /** A main registrar that rules choose by name. */
@@ -29,6 +31,8 @@ export interface ServerModules {
   /** What is known of passwords; may be empty. */
   readonly credentials: CredentialTable;
   readonly transport: Transport;
+  /** The push providers; undefined when none is configured. */
+  readonly gateway: PushGateway | undefined;
   readonly resolver: Resolver;
   readonly metrics: Metrics;
   readonly log: Log;
@@ -52,6 +56,7 @@ export interface ServerOptions {
   readonly moreUpstreams: readonly NamedUpstream[];
   /** Host names and addresses besides the listeners' that mean midreg itself, lower case. */
   readonly ownHosts: readonly string[];
+  readonly push: PushOptions;
   /** How many decisions are remembered; see decision-log.ts. */
   readonly decisions: DecisionLogOptions;
   /** REGISTERs a second of a resync that is not told otherwise. */

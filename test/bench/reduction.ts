@@ -111,6 +111,7 @@ class Simulation {
         store: new MemoryStore(),
         credentials: new CredentialTable(),
         transport: new MemoryTransport(this.#network, [listener]),
+        gateway: undefined,
         resolver: { resolve: (_uri, done) => done([target]), markFailed: () => undefined },
         metrics: new RecordingModules().metrics,
         log: QUIET,

@@ -2,6 +2,8 @@ import { expect, test } from "vitest";
 import { buildRegisterPolicy } from "../../src/cli/register-policy.ts";
 import { loadSettings } from "../../src/config/load-settings.ts";
 import type { Settings } from "../../src/config/settings.ts";
+import { FakeGateway } from "../support/fake-gateway.ts";
+import { VirtualClock } from "../support/virtual-clock.ts";
 
 function settingsOf(upstream: string, yaml = ""): Settings {
   const file = { configFile: "midreg.yaml", readFile: () => yaml };
@@ -16,7 +18,7 @@ test.each([
   ["sip:[2001:db8::2]", "[2001:db8::2]"],
   ["sip:registrar.example.com;transport=udp", "registrar.example.com"],
 ])("with the main registrar at %s, requests go to %s", (upstream, host) => {
-  expect(buildRegisterPolicy(settingsOf(upstream)).upstreamHost).toBe(host);
+  expect(buildRegisterPolicy(settingsOf(upstream), undefined).upstreamHost).toBe(host);
 });
 
 test("everything that is set about registrations reaches the decisions, and every limit has a value", () => {
@@ -37,7 +39,7 @@ test("everything that is set about registrations reaches the decisions, and ever
     "usrloc: { use_domain: false, cseq_delay: 7 }",
     "auth: { absorb: open }",
   ].join("\n");
-  expect(buildRegisterPolicy(settingsOf("sip:10.0.0.2", yaml))).toMatchObject({
+  expect(buildRegisterPolicy(settingsOf("sip:10.0.0.2", yaml), undefined)).toMatchObject({
     outgoingExpiresSec: 7200,
     minExpiresSec: 30,
     maxExpiresSec: 1800,
@@ -59,4 +61,22 @@ test("everything that is set about registrations reaches the decisions, and ever
       maxAorLength: 40,
     },
   });
+});
+
+test("devices are woken by the providers there are and the operator wants, once there are any", () => {
+  const settings = settingsOf(
+    "sip:10.0.0.2",
+    "mid_registrar: { pn_enable: 1, pn_providers: [FCM, apns] }",
+  );
+  const gateway = new FakeGateway(new VirtualClock(), { providers: ["apns", "webpush"] });
+  expect(buildRegisterPolicy(settings, undefined).push).toBeUndefined();
+  expect(buildRegisterPolicy(settings, gateway).push).toEqual({
+    providers: ["apns"],
+    matchParams: ["pn-provider", "pn-prid", "pn-param"],
+    pnsregIntervalSec: 130,
+    hasPurr: false,
+    unsupported: "forward",
+    gateway,
+  });
+  expect(buildRegisterPolicy(settingsOf("sip:10.0.0.2"), gateway).push).toBeUndefined();
 });

@@ -126,7 +126,7 @@ describe("mistakes", () => {
       "mid_registrar:",
       "  outgoing_expire: 7200",
       "  mode: mirror",
-      "  pn_enable: true",
+      "  pinging_mode: 1",
       "outgoing_expires: 1",
       "constructor: 1",
       "__proto__: 1",
@@ -135,7 +135,7 @@ describe("mistakes", () => {
     ].join("\n");
     expect(problemsOf({ yaml, flags: { mode: "aors" } })).toEqual([
       'midreg.yaml:3:3: mid_registrar.outgoing_expire: unknown setting; did you mean "outgoing_expires"?',
-      "midreg.yaml:5:3: mid_registrar.pn_enable: unknown setting; OpenSIPS has it, this version of midreg does not",
+      "midreg.yaml:5:3: mid_registrar.pinging_mode: unknown setting; OpenSIPS has it, this version of midreg does not",
       'midreg.yaml:6:1: outgoing_expires: unknown setting; did you mean "mid_registrar.outgoing_expires"?',
       "midreg.yaml:7:1: constructor: unknown setting",
       "midreg.yaml:8:1: __proto__: unknown setting",

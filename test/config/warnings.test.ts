@@ -74,3 +74,22 @@ describe("the expected reduction is that of counting refreshes one by one", () =
     expect(expectedReduction(registrar, lifetimeSec)).toBeCloseTo(counted, 3);
   });
 });
+
+function pushWarnings(yaml: string): readonly string[] {
+  return load({ yaml: `mid_registrar: {pn_enable: on, outgoing_expires: 4h, ${yaml}}` }).warnings;
+}
+
+test("push settings that wake devices late, or take them for one another, are warned about", () => {
+  expect(pushWarnings("max_expires: 90")).toEqual([
+    "mid_registrar.pn_trigger_interval: 120 is as long as a registration may last (max_expires 90): " +
+      "devices are woken after half of their lifetime",
+  ]);
+  expect(pushWarnings("pn_trigger_interval: 130")).toEqual([
+    "mid_registrar.pn_pnsreg_interval: 130 is not more than pn_trigger_interval (130), so that devices " +
+      "which wake by themselves are late",
+  ]);
+  expect(pushWarnings("pn_ct_match_params: pn-provider")).toEqual([
+    "mid_registrar.pn_ct_match_params: without pn-prid all devices of a user are one",
+  ]);
+  expect(pushWarnings("")).toEqual([]);
+});

@@ -2,15 +2,18 @@ import { CredentialTable } from "../../src/auth/credential-table.ts";
 import type { AorRecord } from "../../src/location/binding.ts";
 import type { LocationStore } from "../../src/ports.ts";
 import type { LookupPolicy } from "../../src/proxy/lookup-policy.ts";
+import type { PushPolicy } from "../../src/registrar/push-policy.ts";
 import type { RegisterPolicy } from "../../src/registrar/register-policy.ts";
 import type { RuleMatch } from "../../src/registrar/rules.ts";
 import type { DecisionLogOptions } from "../../src/server/decision-log.ts";
 import type { DigestOptions } from "../../src/server/digest-gate.ts";
+import type { PushOptions } from "../../src/server/push-options.ts";
 import { Server } from "../../src/server/server.ts";
 import type { ServerOptions } from "../../src/server/server-modules.ts";
 import { parseUri } from "../../src/sip/uri.ts";
 import { MemoryStore } from "../../src/store/memory-store.ts";
 import { RecordingModules } from "../transport/recording-modules.ts";
+import { type FakeGateway, pushPolicyOf } from "./fake-gateway.ts";
 import { MainRegistrar } from "./main-registrar.ts";
 import { MemoryNetwork, MemoryTransport, memoryListener } from "./memory-network.ts";
 import { Phone } from "./phone.ts";
@@ -55,6 +58,7 @@ export const POLICY: RegisterPolicy = {
   extraContactParams: "",
   upstreamContactParams: ["q", "methods"],
   gruu: true,
+  push: undefined,
   upstreamMarginSec: 2,
   upstream: "",
   upstreamHost: "192.0.2.50:5060",
@@ -79,6 +83,17 @@ const DIGEST: DigestOptions = {
   isCaseSensitive: true,
 };
 
+/** What the settings of push have as defaults. */
+export const PUSH: PushOptions = {
+  triggerMs: 120_000,
+  skipMs: 0,
+  wakeTimeoutMs: 6000,
+  refreshRetryMs: 30_000,
+  refreshSpreadMs: 30_000,
+  refreshRate: 500,
+  afterExpiryMs: 3_600_000,
+};
+
 /** What a server needs besides its policy and its main registrar. */
 export const SERVER_OPTIONS = {
   lookup: LOOKUP,
@@ -88,6 +103,7 @@ export const SERVER_OPTIONS = {
   isTrustedUpstream: () => false,
   moreUpstreams: [],
   ownHosts: [],
+  push: PUSH,
   decisions: { perAor: 10, maxEntries: 1000 },
   resyncRate: 100,
   userAgent: "midreg/test",
@@ -117,6 +133,10 @@ export interface WorldOptions {
   /** Bind address of the listener that faces the main registrar. */
   readonly localAddress?: string;
   readonly digest?: Partial<DigestOptions>;
+  /** Push providers; with them, devices are woken by the settings' defaults. */
+  readonly gateway?: FakeGateway;
+  readonly pushPolicy?: Partial<PushPolicy>;
+  readonly push?: Partial<PushOptions>;
   readonly credentials?: CredentialTable;
 }
 
@@ -146,41 +166,20 @@ export class World {
     this.transport = new MemoryTransport(this.network, listeners);
     this.store = options.store ?? new MemoryStore();
     this.credentials = options.credentials ?? new CredentialTable();
-    this.server = new Server(
-      {
-        ...SERVER_OPTIONS,
-        registerPolicy: { ...POLICY, ...options.policy },
-        lookup: { ...LOOKUP, ...options.lookup },
-        digest: { ...DIGEST, ...options.digest },
-        registerRules: (options.rules ?? []).map(({ match, policy }) => ({
-          match,
-          policy: { ...POLICY, ...options.policy, ...policy },
-        })),
-        upstreamUri: options.upstreamUri ?? `sip:${this.main.place}`,
-        upstreamLocalAddress: options.localAddress,
-        moreUpstreams: Object.entries(options.moreUpstreams ?? {}).map(([name, place]) => ({
-          name,
-          uri: `sip:${place}`,
-          timeoutMs: SERVER_OPTIONS.upstreamTimeoutMs,
-          isTrusted: () => false,
-          localAddress: options.localAddress,
-        })),
-        decisions: { ...SERVER_OPTIONS.decisions, ...options.decisions },
+    this.server = new Server(serverOptions(options, this.main.place), {
+      clock: this.clock,
+      ids: this.ids,
+      store: this.store,
+      credentials: this.credentials,
+      transport: this.transport,
+      gateway: options.gateway,
+      resolver: {
+        resolve: (uri, done) => done(targetsOf(uri, options.upstreamTargets)),
+        markFailed: ({ address, port }) => this.failedTargets.push(`${address}:${port}`),
       },
-      {
-        clock: this.clock,
-        ids: this.ids,
-        store: this.store,
-        credentials: this.credentials,
-        transport: this.transport,
-        resolver: {
-          resolve: (uri, done) => done(targetsOf(uri, options.upstreamTargets)),
-          markFailed: ({ address, port }) => this.failedTargets.push(`${address}:${port}`),
-        },
-        metrics: this.recording.metrics,
-        log: this.recording.log,
-      },
-    );
+      metrics: this.recording.metrics,
+      log: this.recording.log,
+    });
   }
 
   static async start(options: WorldOptions = {}): Promise<World> {
@@ -203,6 +202,32 @@ export class World {
   pass(seconds: number): void {
     this.clock.advance(seconds * 1000);
   }
+}
+
+function serverOptions(options: WorldOptions, mainPlace: string): ServerOptions {
+  const { gateway } = options;
+  const push = gateway === undefined ? undefined : pushPolicyOf(gateway, options.pushPolicy);
+  return {
+    ...SERVER_OPTIONS,
+    registerPolicy: { ...POLICY, push, ...options.policy },
+    lookup: { ...LOOKUP, ...options.lookup },
+    digest: { ...DIGEST, ...options.digest },
+    registerRules: (options.rules ?? []).map(({ match, policy }) => ({
+      match,
+      policy: { ...POLICY, push, ...options.policy, ...policy },
+    })),
+    upstreamUri: options.upstreamUri ?? `sip:${mainPlace}`,
+    upstreamLocalAddress: options.localAddress,
+    moreUpstreams: Object.entries(options.moreUpstreams ?? {}).map(([name, place]) => ({
+      name,
+      uri: `sip:${place}`,
+      timeoutMs: SERVER_OPTIONS.upstreamTimeoutMs,
+      isTrusted: () => false,
+      localAddress: options.localAddress,
+    })),
+    push: { ...PUSH, ...options.push },
+    decisions: { ...SERVER_OPTIONS.decisions, ...options.decisions },
+  };
 }
 
 /** What outlives a midreg. */

@@ -1,0 +1,68 @@
+import type { PushDevice } from "../../src/location/push-device.ts";
+import type { Push, PushGateway, PushOutcome } from "../../src/ports.ts";
+import type { PushPolicy } from "../../src/registrar/push-policy.ts";
+import type { VirtualClock } from "./virtual-clock.ts";
+
+export interface FakeGatewayOptions {
+  readonly providers?: readonly string[];
+  readonly vapidKey?: string;
+}
+
+const ACCEPTED: PushOutcome = {
+  result: "accepted",
+  reason: "",
+  detail: "taken by the provider",
+  deadSinceMs: undefined,
+};
+
+/** Push providers in memory: takes everything down, and answers as it is told, 20 ms later. */
+export class FakeGateway implements PushGateway {
+  readonly providers: readonly string[];
+  readonly sent: Push[] = [];
+  /** Called with each push before it is answered, such as to let the device register. */
+  onPush: (push: Push) => void = () => undefined;
+  /** What the next pushes are answered; what is undefined never is. */
+  answer: (push: Push) => Partial<PushOutcome> | undefined = () => ACCEPTED;
+  readonly #clock: Pick<VirtualClock, "later">;
+  readonly #vapidKey: string;
+
+  constructor(
+    clock: Pick<VirtualClock, "later">,
+    { providers = ["apns", "fcm", "webpush"], vapidKey = "BKey" }: FakeGatewayOptions = {},
+  ) {
+    this.#clock = clock;
+    this.providers = providers;
+    this.#vapidKey = vapidKey;
+  }
+
+  vapidKey(provider: string): string | undefined {
+    return provider === "webpush" ? this.#vapidKey : undefined;
+  }
+
+  /** As the providers have it (RFC 8599 sections 10 to 12): Web Push has no pn-param, the others need one. */
+  canPush({ provider, param, prid }: PushDevice): boolean {
+    return prid !== "" && (provider === "webpush" ? param === "" : param !== "");
+  }
+
+  send(push: Push, done: (outcome: PushOutcome) => void): void {
+    this.sent.push(push);
+    this.#clock.later(20, () => {
+      this.onPush(push);
+      const answer = this.answer(push);
+      if (answer !== undefined) done({ ...ACCEPTED, ...answer });
+    });
+  }
+}
+
+/** What holds for registrations with that gateway unless it is told otherwise. */
+export function pushPolicyOf(gateway: PushGateway, parts: Partial<PushPolicy> = {}): PushPolicy {
+  return {
+    providers: gateway.providers,
+    matchParams: ["pn-provider", "pn-prid", "pn-param"],
+    pnsregIntervalSec: 130,
+    hasPurr: false,
+    unsupported: "forward",
+    gateway,
+    ...parts,
+  };
+}
