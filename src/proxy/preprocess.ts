@@ -1,4 +1,5 @@
 /** Route information preprocessing (RFC 3261 section 16.4). */
+import { defaultPort } from "../sip/default-port.ts";
 import { unescapeUri } from "../sip/escape.ts";
 import { HEADER } from "../sip/header-name.ts";
 import { MAX_LIST_VALUES } from "../sip/limits.ts";
@@ -57,15 +58,6 @@ export function preprocess(input: ProxyInput): Preprocessed | undefined {
 /** Whether a URI is midreg's own, under any of its names, at the port that it says or implies. */
 export function isOwnUri({ isOwnHost }: ProxyInput, uri: Uri): boolean {
   return uri.host !== "" && isOwnHost(uri.host, uri.port ?? defaultPort(uri));
-}
-
-/** RFC 3261 section 19.1.2, RFC 7118 section 5.2. */
-function defaultPort(uri: Uri): number {
-  const transport = uriParam(uri, "transport")?.toLowerCase();
-  if (transport === "ws" || transport === "wss") {
-    return uri.scheme === "sips" || transport === "wss" ? 443 : 80;
-  }
-  return uri.scheme === "sips" || transport === "tls" ? 5061 : 5060;
 }
 
 function parseRoutes(request: SipRequest): readonly RouteValue[] | undefined {

@@ -5,6 +5,7 @@
 import type { Binding, DeRegistration, Mode } from "../location/binding.ts";
 import { parseAuthHeader } from "../sip/auth-header.ts";
 import { formatQ } from "../sip/contact.ts";
+import { defaultPort } from "../sip/default-port.ts";
 import { HEADER } from "../sip/header-name.ts";
 import { addressesOf, tokensOf } from "../sip/header-values.ts";
 import { findLine, hasHeader, headerValue, lineValue, type SipRequest } from "../sip/message.ts";
@@ -231,7 +232,7 @@ function sharedIdentity({ ids, ask, record, identities }: RegisterInput): Identi
 /** The phone's Request-URI, except that midreg's own address gives way to the main registrar's. */
 function upstreamRequestUri({ request, policy, isOwnHost }: RegisterInput): string {
   const uri = parseUri(request.uri);
-  if (uri === undefined || !isOwnHost(uri.host, uri.port)) return request.uri;
+  if (uri === undefined || !isOwnHost(uri.host, uri.port ?? defaultPort(uri))) return request.uri;
   return `${uri.scheme}:${policy.upstreamHost}`;
 }
 
@@ -301,7 +302,8 @@ function dropGruuRequire(rewrite: MessageRewrite, { request, policy }: RegisterI
 function dropOwnRoute(rewrite: MessageRewrite, { request, isOwnHost }: RegisterInput): void {
   const route = addressesOf(request, HEADER.route)?.[0];
   const uri = route === undefined ? undefined : parseUri(route.uri);
-  if (uri !== undefined && isOwnHost(uri.host, uri.port)) rewrite.removeFirstValue(HEADER.route);
+  if (uri === undefined || !isOwnHost(uri.host, uri.port ?? defaultPort(uri))) return;
+  rewrite.removeFirstValue(HEADER.route);
 }
 
 /** Credentials that midreg has checked itself stay here; those for other realms go on (section 22.3). */

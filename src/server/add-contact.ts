@@ -90,7 +90,7 @@ export class ContactAddition implements AorTask {
     const q = contact.q === undefined ? "" : `;q=${formatQ(contact.q)}`;
     return (
       `REGISTER sip:${host} SIP/2.0\r\n` +
-      `Via: SIP/2.0/UDP ${arrival.listener.sentBy};branch=${ids.branch()}\r\n` +
+      `Via: SIP/2.0/${arrival.listener.protocol.toUpperCase()} ${arrival.listener.sentBy};branch=${ids.branch()}\r\n` +
       "Max-Forwards: 70\r\n" +
       `From: ${address};tag=${ids.tag()}\r\nTo: ${address}\r\n` +
       `Call-ID: ${callId}\r\nCSeq: ${(known?.cseq ?? 0) + 1} REGISTER\r\n` +

@@ -1,5 +1,6 @@
 import { serializeFlow } from "../location/flow.ts";
 import type { Listener, Target, Transport } from "../ports.ts";
+import { defaultPortOf } from "../sip/default-port.ts";
 import type { RequestHead } from "../sip/message.ts";
 import { responsePort } from "../sip/stamp-via.ts";
 
@@ -36,7 +37,41 @@ export function sendResponse(
   head: RequestHead,
   text: string,
 ): void {
-  transport.send(text, arrival.listener, responseTarget(arrival, head));
+  const { listener, connection } = arrival;
+  const target = responseTarget(arrival, head);
+  if (connection === "") transport.send(text, listener, target);
+  else sendOnConnection(transport, text, { listener, target, anew: targetAnew(arrival, head) });
+}
+
+/** How a response goes back on a connection. */
+export interface ConnectionWay {
+  readonly listener: Listener;
+  readonly target: Target;
+  /** Where a new connection is opened to when that one has ended. */
+  readonly anew: Target;
+}
+
+/**
+ * Sends a response on the connection of its request; when that has ended, on a new one (RFC 3261 section 18.2.2).
+ * One whose peer does not read gets none.
+ */
+export function sendOnConnection(
+  transport: Transport,
+  text: string,
+  { listener, target, anew }: ConnectionWay,
+): void {
+  transport.send(text, listener, target, (code) => {
+    if (code !== "ENOBUFS") transport.send(text, listener, anew);
+  });
+}
+
+/**
+ * Where the client of a connection that has ended may be found: at its address, as the connection has shown it, and
+ * the port of its Via. WebSocket clients are nowhere (RFC 7118 section 5), which the transport knows.
+ */
+export function targetAnew({ listener, address }: Arrival, { via }: RequestHead): Target {
+  const { protocol } = listener;
+  return { protocol, address, port: via.port ?? defaultPortOf(protocol) };
 }
 
 /** Where the responses to a request go: on its own connection, as long as that is open. */

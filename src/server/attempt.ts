@@ -1,6 +1,7 @@
 import type { Listener, Resolver, Target } from "../ports.ts";
 import type { SipResponse } from "../sip/message.ts";
 import type { ClientTransaction, ClientTransactionUser } from "./client-transaction.ts";
+import type { LargeRequests } from "./large-requests.ts";
 import { FAIL_OVER_MS } from "./limits.ts";
 import type { Timer, TimerOwner, TimerQueue } from "./timer-queue.ts";
 import type { Transactions } from "./transactions.ts";
@@ -17,6 +18,7 @@ export interface AttemptModules {
   readonly transactions: Transactions;
   readonly timers: TimerQueue;
   readonly resolver: Resolver;
+  readonly largeRequests: LargeRequests;
 }
 
 /** What is sent, where to, and from which listener for each kind of target. */
@@ -27,6 +29,8 @@ export interface AttemptPlan {
   /** Best first. */
   readonly targets: readonly Target[];
   readonly listenerFor: (target: Target) => Listener | undefined;
+  /** Whether it goes where a device was heard, and by no other transport: NATs let nothing else through. */
+  readonly isFlow?: boolean;
   /** Goes into the branches of its Vias, to detect loops. */
   readonly mark?: string;
   /** Gives the whole attempt up after this long; undefined leaves it to the transaction's own timers. */
@@ -46,6 +50,8 @@ export class Attempt implements ClientTransactionUser, TimerOwner {
   #transaction: ClientTransaction | undefined;
   #limit: Timer | undefined;
   #failOver: Timer | undefined;
+  /** Whether the present target gets by TCP what is too large for UDP. */
+  #isByTcp = false;
   #isDone = false;
 
   constructor(plan: AttemptPlan, user: AttemptUser, modules: AttemptModules) {
@@ -78,13 +84,15 @@ export class Attempt implements ClientTransactionUser, TimerOwner {
 
   onFailure(failure: "timeout" | "transport-error"): void {
     if (this.#isDone) return;
+    if (this.#isByTcp && failure === "transport-error") return this.#fallBack();
     this.#markFailed();
-    this.#tryNext(failure);
+    return this.#tryNext(failure);
   }
 
   onTimer(what: string): void {
     if (this.#isDone) return;
     this.#transaction?.abandon();
+    if (this.#isByTcp) this.#refusedByTcp();
     this.#markFailed();
     if (what === "fail-over") return this.#tryNext("timeout");
     this.#finish();
@@ -96,7 +104,7 @@ export class Attempt implements ClientTransactionUser, TimerOwner {
   }
 
   #tryNext(failure: AttemptFailure): void {
-    const { targets, listenerFor, text, method, mark = "" } = this.#plan;
+    const { targets, listenerFor } = this.#plan;
     const target = targets[this.#next];
     const listener = target === undefined ? undefined : listenerFor(target);
     // Time that was running for the target before must not cut this one short.
@@ -110,6 +118,31 @@ export class Attempt implements ClientTransactionUser, TimerOwner {
     if (this.#hasNext()) {
       this.#failOver = this.#modules.timers.start(FAIL_OVER_MS, this, "fail-over");
     }
+    const { text, isFlow = false } = this.#plan;
+    const byTcp = isFlow
+      ? undefined
+      : this.#modules.largeRequests.byTcp({ text, listener, target }, listenerFor);
+    this.#isByTcp = byTcp !== undefined;
+    this.#send(byTcp ?? { listener, target });
+  }
+
+  /** RFC 3261 section 18.1.1: a peer without TCP gets the large request by UDP all the same. */
+  #fallBack(): void {
+    this.#refusedByTcp();
+    const { targets, listenerFor } = this.#plan;
+    const target = targets[this.#next - 1];
+    const listener = target === undefined ? undefined : listenerFor(target);
+    if (target !== undefined && listener !== undefined) this.#send({ listener, target });
+  }
+
+  #refusedByTcp(): void {
+    this.#isByTcp = false;
+    const target = this.#plan.targets[this.#next - 1];
+    if (target !== undefined) this.#modules.largeRequests.refused(target);
+  }
+
+  #send({ listener, target }: { readonly listener: Listener; readonly target: Target }): void {
+    const { text, method, mark = "" } = this.#plan;
     // The request is assigned before it is sent, since a send may fail at once and come back here.
     this.#transaction = undefined;
     const transaction = this.#modules.transactions.send(

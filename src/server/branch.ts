@@ -79,10 +79,10 @@ export class Branch implements AttemptUser, TimerOwner {
     return this.#fail(what === "timer-c" ? "timer-c" : "cancelled");
   }
 
-  #send({ targets, listenerFor }: Hops): void {
+  #send({ targets, listenerFor, isFlow }: Hops): void {
     if (this.#isCancelled) return this.#fail("cancelled");
     const { text, method, mark } = this.plan;
-    const plan = { text, method, mark, targets, listenerFor, limitMs: undefined };
+    const plan = { text, method, mark, targets, listenerFor, isFlow, limitMs: undefined };
     if (method === "INVITE") this.#startTimerC();
     this.#attempt = new Attempt(plan, this, this.#modules);
     return this.#attempt.start();

@@ -10,6 +10,7 @@ import {
   nonceCount,
 } from "../auth/verify-digest.ts";
 import type { Metrics, Tally } from "../ports.ts";
+import { defaultPort } from "../sip/default-port.ts";
 import type { SipRequest } from "../sip/message.ts";
 import { parseUri } from "../sip/uri.ts";
 import { type Arrival, flowOf } from "./arrival.ts";
@@ -199,7 +200,7 @@ export class DigestGate {
     if (parsed === undefined || parsed.host === "") return false;
     const host = parsed.host.toLowerCase();
     if (host === realmOf(request.to.uri) || host === realmOf(request.uri)) return true;
-    return this.#modules.isOwnHost(parsed.host, parsed.port);
+    return this.#modules.isOwnHost(parsed.host, parsed.port ?? defaultPort(parsed));
   }
 
   #challenge({ request, arrival, realm }: Attempt, reason: ChallengeReason): GateVerdict {

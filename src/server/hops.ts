@@ -14,6 +14,8 @@ export interface HopModules {
 export interface Hops {
   readonly targets: readonly Target[];
   readonly listenerFor: (target: Target) => Listener | undefined;
+  /** Whether they are where a device was heard, and by no other transport. */
+  readonly isFlow: boolean;
 }
 
 /** Finds the targets of a next hop; calls back at once where no name has to be looked up. */
@@ -21,21 +23,26 @@ export function findHops(nextHop: NextHop, modules: HopModules, done: (hops: Hop
   const { transport, upstreams, resolver } = modules;
   if (nextHop.kind === "upstream") {
     const upstream = upstreams.of(nextHop.upstream);
-    done({ targets: upstream.targets, listenerFor: (target) => upstream.listenerFor(target) });
+    done({
+      targets: upstream.targets,
+      listenerFor: (target) => upstream.listenerFor(target),
+      isFlow: false,
+    });
     return;
   }
   const flow = nextHop.flow === undefined ? undefined : listenerOfFlow(transport, nextHop.flow);
   const listenerFor = (target: Target): Listener | undefined => {
     const family = target.address.includes(":") ? 6 : 4;
-    return flow?.family === family ? flow : upstreams.main.listenerFor(target);
+    const isFit = flow?.family === family && flow.protocol === target.protocol;
+    return isFit ? flow : upstreams.main.listenerFor(target);
   };
   if (nextHop.kind === "flow") {
     const parsed = parseFlow(nextHop.flow);
     const targets = parsed === undefined || flow === undefined ? [] : [targetOf(parsed, flow)];
-    done({ targets, listenerFor });
+    done({ targets, listenerFor, isFlow: true });
     return;
   }
-  resolver.resolve(nextHop.uri, (targets) => done({ targets, listenerFor }));
+  resolver.resolve(nextHop.uri, (targets) => done({ targets, listenerFor, isFlow: false }));
 }
 
 function targetOf({ address, port, connection }: Flow, { protocol }: Listener): Target {

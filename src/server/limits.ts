@@ -73,6 +73,13 @@ export const TIMER_C_MS = 185_000;
 /** After a CANCEL, a branch that stays silent this long is given up (RFC 3261 section 9.1: 64*T1). */
 export const CANCEL_WAIT_MS = 32_000;
 
+/** Largest request by UDP where the path's MTU is not known, its Via included (RFC 3261 section 18.1.1). */
+export const MAX_UDP_REQUEST_BYTES = 1300;
+
+/** How long a peer that has not taken a large request by TCP gets them by UDP, and how many are remembered. */
+export const TCP_REFUSED_MS = 600_000;
+export const MAX_TCP_REFUSALS = 1000;
+
 /** With further targets to try, how long one may stay silent before the next is tried. */
 export const FAIL_OVER_MS = 4000;
 

@@ -56,12 +56,25 @@ export function relayAck(
 ): void {
   const seed = `${flowOf(arrival)}\0${ack.via.sentBy}\0${ack.via.branch ?? ""}\0${ack.callId}`;
   const branch = withMark(`z9hG4bK${modules.ids.mac(`${seed}\0${ack.cseq.number}`)}`, mark);
-  findHops(nextHop, modules, ({ targets, listenerFor }) => {
+  const { transport, largeRequests } = modules;
+  const sent = withBreadth(text, breadth);
+  findHops(nextHop, modules, ({ targets, listenerFor, isFlow }) => {
     const target = targets[0];
     const listener = target === undefined ? undefined : listenerFor(target);
     if (target === undefined || listener === undefined) return;
-    const sent = withVia(withBreadth(text, breadth), listener, branch);
-    modules.transport.send(sent, listener, target);
+    const send = (): void => transport.send(withVia(sent, listener, branch), listener, target);
+    const way = { text: sent, listener, target };
+    const byTcp = isFlow ? undefined : largeRequests.byTcp(way, listenerFor);
+    if (byTcp === undefined) return send();
+    return transport.send(
+      withVia(sent, byTcp.listener, branch),
+      byTcp.listener,
+      byTcp.target,
+      () => {
+        largeRequests.refused(target);
+        send();
+      },
+    );
   });
 }
 

@@ -5,7 +5,7 @@ import { INVITE_SERVER, type InviteServerAction } from "../transaction/invite-se
 import { step, type Table } from "../transaction/machine.ts";
 import { NON_INVITE_SERVER, type NonInviteServerAction } from "../transaction/non-invite-server.ts";
 import { isTimerAction } from "../transaction/timer-action.ts";
-import { type Arrival, responseTarget } from "./arrival.ts";
+import { type Arrival, responseTarget, sendOnConnection, targetAnew } from "./arrival.ts";
 import type { TimerOwner } from "./timer-queue.ts";
 import type { TransactionModules } from "./transaction-modules.ts";
 import { TransactionTimers } from "./transaction-timers.ts";
@@ -30,6 +30,8 @@ export class ServerTransaction implements TimerOwner {
   readonly #timers: TransactionTimers;
   readonly #listener: Listener;
   readonly #target: Target;
+  /** Where responses go when the connection of the request has ended; undefined for UDP. */
+  readonly #anew: Target | undefined;
   /** Needed for answers of midreg's own; let go once the final one is given. */
   #request: SipRequest | undefined;
   #state: string;
@@ -44,6 +46,7 @@ export class ServerTransaction implements TimerOwner {
     this.#request = request;
     this.#listener = arrival.listener;
     this.#target = responseTarget(arrival, request);
+    this.#anew = arrival.connection === "" ? undefined : targetAnew(arrival, request);
     this.#modules = modules;
     const isReliable = arrival.listener.protocol !== "udp";
     this.#timers = new TransactionTimers(modules.timers, this, isReliable);
@@ -150,7 +153,10 @@ export class ServerTransaction implements TimerOwner {
 
   #send(): void {
     if (this.#response === "") return;
-    this.#modules.transport.send(this.#response, this.#listener, this.#target);
+    const { transport } = this.#modules;
+    const [listener, target, anew] = [this.#listener, this.#target, this.#anew];
+    if (anew === undefined) transport.send(this.#response, listener, target);
+    else sendOnConnection(transport, this.#response, { listener, target, anew });
   }
 
   #reportHeld(bytes: number): void {

@@ -11,6 +11,7 @@ import { DateLine } from "./date-line.ts";
 import { DecisionLog } from "./decision-log.ts";
 import { DigestGate, type DigestGateModules } from "./digest-gate.ts";
 import { ErrorLimiter } from "./error-limiter.ts";
+import { LargeRequests } from "./large-requests.ts";
 import { BUSY_RETRY_AFTER_SEC, DRAIN_LIMIT_MS, MAX_REQUEST_BYTES } from "./limits.ts";
 import { MessageTallies } from "./message-tallies.ts";
 import { onRegister } from "./on-register.ts";
@@ -123,7 +124,7 @@ export class Server implements Receiver {
         if (text.length > MAX_REQUEST_BYTES) return this.#onTooLarge(message, arrival);
         return this.#onRequest(message, arrival);
       case "response": {
-        this.#tallies.response(message.cseq.method, message.status);
+        this.#tallies.response(message.cseq.method, message.status, arrival.listener.protocol);
         const isKnown = this.#context.transactions.receive(message);
         if (!isKnown) this.#tallies.strayResponse.n += 1;
         return undefined;
@@ -195,7 +196,9 @@ function buildContext(
   const transactions = new Transactions({ transport, timers, ids, metrics });
   const queue = new AorQueue();
   const { listeners } = transport;
-  const around = { listeners, log, metrics, nowMs, ids, transactions, timers, resolver };
+  const largeRequests = new LargeRequests(nowMs);
+  const sending = { transactions, timers, resolver, largeRequests };
+  const around = { listeners, log, metrics, nowMs, ids, ...sending };
   const upstreams = buildUpstreams(options, around);
   const decisions = new DecisionLog(options.decisions);
   const owing = {
@@ -224,10 +227,9 @@ function buildContext(
   watchGauges(modules, inFlight);
   return {
     ...modules,
+    ...sending,
     options,
     outgoing,
-    transactions,
-    timers,
     queue,
     upstreams,
     outbox,

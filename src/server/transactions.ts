@@ -1,4 +1,5 @@
 import type { Ids, Listener, Metrics, Target, Transport } from "../ports.ts";
+import { defaultPortOf } from "../sip/default-port.ts";
 import type { SipRequest, SipResponse } from "../sip/message.ts";
 import {
   ackKeys,
@@ -151,9 +152,10 @@ export class Transactions {
     const key = clientKey({ branch, cseqMethod: response.cseq.method });
     const transaction = this.#clients.get(key);
     if (transaction === undefined) return false;
-    const own = transaction.request.listener.sentBy.toLowerCase();
+    const { listener } = transaction.request;
+    const own = listener.sentBy.toLowerCase();
     // Some peers leave the default port out when they copy a Via.
-    if (sentBy !== own && `${sentBy}:5060` !== own) return false;
+    if (sentBy !== own && `${sentBy}:${defaultPortOf(listener.protocol)}` !== own) return false;
     transaction.receive(response);
     return true;
   }

@@ -83,12 +83,13 @@ export class Upstream implements TimerOwner {
   }
 
   /**
-   * Whether a request comes from the main registrar. On a connection its port says nothing, unless midreg has opened it:
-   * there its address is enough, where it is reached by connections.
+   * Whether a request comes from the main registrar. On a connection its port says nothing, unless midreg has opened it
+   * (a large request goes by TCP to one that is reached by UDP); its address is enough where it is reached by connections.
    */
   isPeer({ address, port, connection }: Peer): boolean {
-    const key = connection === "" ? `${address} ${port}` : address;
-    return this.#peers.has(key) || this.#options.isTrusted(address, port);
+    if (this.#peers.has(`${address} ${port}`)) return true;
+    if (connection !== "" && this.#peers.has(address)) return true;
+    return this.#options.isTrusted(address, port);
   }
 
   /** The listener that faces a target: the one on the way to it, else a wildcard, else any that fits. */

@@ -47,6 +47,7 @@ class Sender extends Parts {
       transactions: this.transactions,
       timers: this.timers,
       resolver: this.resolver,
+      largeRequests: this.largeRequests,
     });
     this.attempt.start();
   }

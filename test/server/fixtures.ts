@@ -1,6 +1,7 @@
 /** The parts of a server below its handlers, on virtual time and a network in memory. */
 import type { Listener, Resolver, Target } from "../../src/ports.ts";
 import type { Arrival } from "../../src/server/arrival.ts";
+import { LargeRequests } from "../../src/server/large-requests.ts";
 import { TimerQueue } from "../../src/server/timer-queue.ts";
 import { Transactions } from "../../src/server/transactions.ts";
 import { parseMessage } from "../../src/sip/parse-message.ts";
@@ -30,6 +31,7 @@ export class Parts {
   readonly transport: MemoryTransport;
   readonly transactions: Transactions;
   readonly resolver: Resolver;
+  readonly largeRequests = new LargeRequests(() => this.clock.nowMs());
 
   constructor(listeners: readonly Listener[] = [LISTENER]) {
     this.transport = new MemoryTransport(this.network, listeners);

@@ -75,6 +75,7 @@ export class Relaying extends Parts {
       transactions: this.transactions,
       timers: this.timers,
       resolver: this.resolver,
+      largeRequests: this.largeRequests,
       transport: this.transport,
       // Flows need nothing of it.
       upstreams: {} as unknown as Upstreams,

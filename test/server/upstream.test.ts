@@ -35,6 +35,7 @@ class Side extends Parts {
         transactions: this.transactions,
         timers: this.timers,
         resolver: this.resolver,
+        largeRequests: this.largeRequests,
       },
     );
   }

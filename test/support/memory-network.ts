@@ -1,4 +1,4 @@
-import type { Listener, Receiver, Target, Transport } from "../../src/ports.ts";
+import type { Listener, Protocol, Receiver, Target, Transport } from "../../src/ports.ts";
 import type { VirtualClock } from "./virtual-clock.ts";
 
 /** Takes a datagram: its bytes, and the address and port it came from. */
@@ -48,18 +48,22 @@ function placeOf(address: string, port: number): string {
   return `${address.includes(":") ? `[${address}]` : address}:${port}`;
 }
 
-/** A listener on the memory network. */
-export function memoryListener(address: string, port: number): Listener {
+/** A listener on the memory network, which carries every transport the same way. */
+export function memoryListener(
+  address: string,
+  port: number,
+  protocol: Protocol = "udp",
+): Listener {
   const sentBy = placeOf(address, port);
   const family = address.includes(":") ? 6 : 4;
-  return { id: `udp:${sentBy}`, protocol: "udp", family, address, port, sentBy };
+  return { id: `${protocol}:${sentBy}`, protocol, family, address, port, sentBy };
 }
 
 /** The Transport port on the memory network. */
 export class MemoryTransport implements Transport {
   readonly listeners: readonly Listener[];
   readonly #network: MemoryNetwork;
-  /** Targets that cannot be sent to. */
+  /** Targets that cannot be sent to: places, or transports and places as in "tcp:192.0.2.1:5060". */
   readonly unreachable = new Set<string>();
 
   constructor(network: MemoryNetwork, listeners: readonly Listener[]) {
@@ -78,7 +82,7 @@ export class MemoryTransport implements Transport {
 
   send(text: string, listener: Listener, target: Target, failed?: (code: string) => void): void {
     const place = placeOf(target.address, target.port);
-    if (this.unreachable.has(place)) {
+    if (this.unreachable.has(place) || this.unreachable.has(`${target.protocol}:${place}`)) {
       if (failed !== undefined) this.#network.clock.later(0, () => failed("EHOSTUNREACH"));
       return;
     }
