@@ -134,9 +134,10 @@ async function run(command: SettingsCommand, surroundings: Surroundings): Promis
     surroundings.onReload(() => running?.reload());
     const appliance = await serve(settings, { version: readVersion(), log });
     running = appliance;
-    log.info({ signal: await asked }, "stopping");
-    // The first signal drains, the second ends the drain.
+    const signal = await asked;
+    // The first signal drains, the second ends the drain: heard before anybody is told that the first has come.
     const forced = stopSignal(surroundings).then(() => false);
+    log.info({ signal }, "stopping");
     const isClean = await Promise.race([appliance.stop(), forced]);
     log.info({ isClean }, "stopped");
     return EXIT.ok;
