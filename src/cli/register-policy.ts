@@ -2,9 +2,10 @@ import type { Settings } from "../config/settings.ts";
 import { transportOf } from "../config/settings-transport.ts";
 import { parseNetwork } from "../location/network.ts";
 import { compilePattern } from "../pattern/pattern.ts";
+import type { LookupPolicy } from "../proxy/lookup-policy.ts";
 import type { PushPolicy, PushSupport } from "../registrar/push-policy.ts";
 import type { RegisterPolicy } from "../registrar/register-policy.ts";
-import type { RegisterRule } from "../registrar/rules.ts";
+import type { CallRule } from "../server/server-modules.ts";
 import { parseUri } from "../sip/uri.ts";
 
 /** Call-IDs are kept with every binding; real ones have 20 to 100 bytes. */
@@ -24,8 +25,8 @@ export function buildRegisterPolicy(
 export function buildRegisterRules(
   { rules, upstream, upstreams }: Settings,
   gateway: PushSupport | undefined,
-): readonly RegisterRule[] {
-  return rules.map(({ name, match, registrar }) => ({
+): readonly CallRule[] {
+  return rules.map(({ name, match, registrar, lookup }) => ({
     match: {
       transport: match.transport,
       listener: match.listener,
@@ -39,7 +40,13 @@ export function buildRegisterRules(
       upstreamUri: (upstreams.find((one) => one.name === registrar.upstream) ?? upstream).uri,
       rule: name,
     }),
+    lookup: buildLookup(lookup),
   }));
+}
+
+/** How devices are chosen for calls. */
+export function buildLookup({ userAgent, ...lookup }: Settings["lookup"]): LookupPolicy {
+  return { ...lookup, userAgent: userAgent === undefined ? undefined : compilePattern(userAgent) };
 }
 
 function policyOf(

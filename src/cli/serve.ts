@@ -26,7 +26,7 @@ import { buildDigestOptions, loadCredentials, reloadCredentials } from "./creden
 import { DATABASE_FILE, MIGRATIONS_DIR, makeDataDirectory } from "./data-directory.ts";
 import { readInstallSecret } from "./install-secret.ts";
 import type { Logger } from "./logger.ts";
-import { buildRegisterPolicy, buildRegisterRules } from "./register-policy.ts";
+import { buildLookup, buildRegisterPolicy, buildRegisterRules } from "./register-policy.ts";
 import { removeAdminPlace, writeAdminPlace } from "./running-place.ts";
 import { StartError } from "./start-error.ts";
 import { resumeOffset, SteadyClock } from "./steady-clock.ts";
@@ -74,7 +74,7 @@ export async function serve(
     const server = new Server(
       {
         registerPolicy: buildRegisterPolicy(settings, gateway),
-        lookup: settings.lookup,
+        lookup: buildLookup(settings.lookup),
         digest: buildDigestOptions(settings),
         registerRules: buildRegisterRules(settings, gateway),
         ...(await upstreamOptions(settings, targets)),

@@ -1,7 +1,8 @@
 /** The sections about who is let in, which devices are called, and what operators see. */
 import { z } from "zod";
-import { seconds } from "./duration.ts";
+import { milliseconds, seconds } from "./duration.ts";
 import { type Choices, choice, leaf, listOf, onOrOff, text, wholeNumber } from "./leaf.ts";
+import { inRule, pattern } from "./settings-rules.ts";
 import { parseRealm } from "./sip-syntax.ts";
 
 const DAY_SEC = 86_400;
@@ -37,12 +38,61 @@ export const lookup = z.strictObject({
   method_filtering: onOrOff(
     "Whether devices whose Allow lacks the method of a request are left out.",
   ).prefault("false"),
+  ua_filtering: pattern(
+    "Pattern of the User-Agents that are called; all unless it is given.",
+  ).optional(),
+  max_ping_latency: milliseconds(
+    0,
+    60_000,
+    "Devices that took longer to answer their last ping are left out; 0 for none.",
+  ).prefault("0"),
+  sort_by_latency: onOrOff("Whether the device that answers pings fastest comes first.").prefault(
+    "false",
+  ),
   use_expired_contacts: seconds(
     0,
     DAY_SEC,
     "For how long expired bindings are still called while the main registrar is down; 0 for never.",
   ).prefault("0"),
 });
+
+const { shape } = lookup;
+
+/** What a rule may set for calls to the devices that it matches. */
+export const lookupInRule = {
+  fork: inRule(shape.fork),
+  group_ring_time: inRule(shape.group_ring_time),
+  no_branches: inRule(shape.no_branches),
+  no_contact_status: inRule(shape.no_contact_status),
+  method_filtering: inRule(shape.method_filtering),
+  ua_filtering: shape.ua_filtering,
+  max_ping_latency: inRule(shape.max_ping_latency),
+  sort_by_latency: inRule(shape.sort_by_latency),
+};
+
+/** Those names. */
+type LookupName = keyof typeof lookupInRule;
+
+/** What a rule has set of them. */
+type LookupSet = { readonly [Name in LookupName]?: z.output<typeof lookup>[Name] | undefined };
+
+/** How devices are chosen, with what a rule sets in the place of the general settings. */
+// oxlint-disable-next-line typescript/explicit-module-boundary-types
+export function toLookup(general: z.output<typeof lookup>, set: LookupSet) {
+  const given: z.output<typeof lookup> = Object.assign({}, general, set);
+  // A rule that says how to fork is not overruled by a general no_branches.
+  const isBest = set.fork === undefined ? given.no_branches : set.no_branches === true;
+  return {
+    fork: isBest ? ("best" as const) : given.fork,
+    ringMs: given.group_ring_time * 1000,
+    filtersMethods: given.method_filtering,
+    userAgent: given.ua_filtering,
+    maxLatencyMs: given.max_ping_latency,
+    sortsByLatency: given.sort_by_latency,
+    serveExpiredMs: given.use_expired_contacts * 1000,
+    noContactStatus: given.no_contact_status,
+  };
+}
 
 export const auth = z.strictObject({
   absorb,

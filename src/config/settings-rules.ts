@@ -33,7 +33,7 @@ const anyOf = <T>(item: z.ZodType<T, string>): z.ZodOptional<z.ZodArray<typeof i
     .meta({ isWhole: true })
     .optional();
 
-const pattern = (description: string): z.ZodType<string, string> =>
+export const pattern = (description: string): z.ZodType<string, string> =>
   leaf(parsePattern, { description });
 
 function parsePattern(text: string): string | Refusal {

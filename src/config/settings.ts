@@ -8,7 +8,15 @@ import {
 } from "./address.ts";
 import { seconds } from "./duration.ts";
 import { choice, leaf, listOf, onOrOff, Refusal, text, wholeNumber } from "./leaf.ts";
-import { absorb, auth as authSection, decisions, lookup, resync } from "./settings-access.ts";
+import {
+  absorb,
+  auth as authSection,
+  decisions,
+  lookup,
+  lookupInRule,
+  resync,
+  toLookup,
+} from "./settings-access.ts";
 import { policySettings } from "./settings-policy.ts";
 import { pushSettings, toPush, toRegistrarPush } from "./settings-push.ts";
 import { checkRuleList, inRule, MAX_RULES, ruleMatch, ruleName } from "./settings-rules.ts";
@@ -173,6 +181,7 @@ const ruleSettings = z.strictObject({
   pn_enable_purr: inRule(registrar.pn_enable_purr),
   pn_pnsreg_interval: inRule(registrar.pn_pnsreg_interval),
   pn_unsupported: inRule(registrar.pn_unsupported),
+  ...lookupInRule,
   absorb: inRule(absorb),
   upstream: leaf((name) => name, {
     description: "Main registrar that REGISTERs go to: main, or a name of upstreams.",
@@ -302,13 +311,7 @@ export const settingsSchema = checkedSchema.transform((given) => ({
   admin: given.admin.listen,
   dataDir: given.data,
   logLevel: given.log.level,
-  lookup: {
-    fork: given.lookup.no_branches ? ("best" as const) : given.lookup.fork,
-    ringMs: given.lookup.group_ring_time * 1000,
-    filtersMethods: given.lookup.method_filtering,
-    serveExpiredMs: given.lookup.use_expired_contacts * 1000,
-    noContactStatus: given.lookup.no_contact_status,
-  },
+  lookup: toLookup(given.lookup, {}),
   auth: {
     realm: given.auth.realm,
     algorithms: [...new Set(given.auth.algorithms)],
@@ -322,6 +325,7 @@ export const settingsSchema = checkedSchema.transform((given) => ({
     name,
     match: toMatch(match),
     registrar: toRegistrar(given, set),
+    lookup: toLookup(given.lookup, set),
   })),
   operation: {
     decisions: { perAor: given.decisions.per_aor, maxEntries: given.decisions.max },

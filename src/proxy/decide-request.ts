@@ -13,7 +13,7 @@ const MAX_BREADTH = 60;
 
 /** Decides where a request other than REGISTER and CANCEL goes (RFC 3261 sections 16.3 to 16.6). */
 export function decideRequest(input: ProxyInput): ProxyDecision {
-  const { request, lookup } = input;
+  const { request } = input;
   const route = preprocess(input);
   if (route === undefined) return refuse("malformed-route");
   const isLastHop = secondsHeader(request, HEADER.maxForwards) === 0;
@@ -30,7 +30,7 @@ export function decideRequest(input: ProxyInput): ProxyDecision {
   const routed = routeRequest(input, route);
   if (routed.kind === "respond") return routed;
   const [branches = [], ...later] = routed.groups;
-  const ringMs = later.length > 0 ? lookup.ringMs : 0;
+  const ringMs = later.length > 0 ? (routed.ringMs ?? 0) : 0;
   return { kind: "relay", direction: routed.direction, branches, later, ringMs, breadth, mark };
 }
 

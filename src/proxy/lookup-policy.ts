@@ -9,6 +9,12 @@ export interface LookupPolicy {
   readonly ringMs: number;
   /** Devices whose Allow lacks the method are left out; those that gave none take everything. */
   readonly filtersMethods: boolean;
+  /** Devices whose User-Agent it does not match are left out (ua-filtering); undefined lets all be called. */
+  readonly userAgent: { matches(text: string): boolean } | undefined;
+  /** Devices that took longer to answer their last ping are left out (max-ping-latency); 0 lets all be called. */
+  readonly maxLatencyMs: number;
+  /** Whether the device that answers pings fastest comes first, those never pinged last (sort-by-latency). */
+  readonly sortsByLatency: boolean;
   /** For how long expired bindings are still called while the main registrar does not answer; 0 for never. */
   readonly serveExpiredMs: number;
   /** What a request gets for which there is no contact. */

@@ -43,7 +43,12 @@ export interface ProxyInput {
    * are none, or they have expired.
    */
   readonly targetsOf: (uri: string) => readonly Binding[];
-  readonly lookup: LookupPolicy;
+  /** How devices are chosen for a call to these bindings, most preferred first: a rule may have a say in it. */
+  readonly lookupFor: (targets: readonly Binding[]) => LookupPolicy;
+  /** Whether there is a way to the device: its connection has not ended, and pings have not found it dead. */
+  readonly isReachable: (binding: Binding) => boolean;
+  /** How long the device took to answer its last ping; undefined where that is not known. */
+  readonly latencyMsOf: (binding: Binding) => number | undefined;
   /** The binding with a contact identifier, unless it has expired. */
   readonly bindingOf: (ctid: string) => Binding | undefined;
   /** What a GRUU of midreg's stands for; undefined when the URI is none. */

@@ -22,6 +22,8 @@ export type Routed =
       readonly direction: "to-device" | "to-upstream";
       /** Ways to try one after another, those of a group at the same time. */
       readonly groups: ReadonlyArray<readonly RelayBranch[]>;
+      /** How long a group may ring before the next one is tried; 0 or undefined for as long as it likes. */
+      readonly ringMs?: number;
     }
   | Extract<ProxyDecision, { kind: "respond" }>;
 
@@ -96,10 +98,21 @@ export function relayToGruu(forwarding: Forwarding, target: GruuTarget): Routed 
   if (target.kind === "found") {
     // The Route that is left is the path of the dialog, which takes the place of Path (RFC 5627 section 6.1).
     const usesPath = forwarding.route.left.length === 0;
-    const flows = [target.binding, ...target.others] as const;
+    const flows = reachableFirst([target.binding, ...target.others], forwarding.input);
     return relayOne("to-device", branchTo(forwarding, flows, usesPath));
   }
   return refuse(target.kind === "invalid" ? "unknown-gruu" : "gruu-away");
+}
+
+/** The flows of a device, those that are known to be dead last. */
+function reachableFirst(
+  flows: readonly [Binding, ...Binding[]],
+  { isReachable }: ProxyInput,
+): readonly [Binding, ...Binding[]] {
+  const [first, ...others] = flows.toSorted(
+    (a, b) => Number(isReachable(b)) - Number(isReachable(a)),
+  );
+  return first === undefined ? flows : [first, ...others];
 }
 
 /** Whether a binding is of the device the dialog is with: a token opens the way to no other. */

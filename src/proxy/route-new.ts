@@ -9,6 +9,7 @@ import { parseUri, type Uri } from "../sip/uri.ts";
 import type { DialogToken } from "./dialog-token.ts";
 import { forkTargets } from "./fork-targets.ts";
 import { branchTo, type Forwarding, forward } from "./forward-request.ts";
+import { chooseTargets } from "./lookup-filter.ts";
 import { isOwnUri, type Preprocessed } from "./preprocess.ts";
 import type { ProxyInput } from "./proxy-input.ts";
 import { recordRoute } from "./record-route.ts";
@@ -17,7 +18,7 @@ import { type Routed, relayOne, relayToGruu } from "./route-in-dialog.ts";
 
 /** Routes a request of the main registrar to devices, and one of a device to the main registrar. */
 export function routeNew(input: ProxyInput, route: Preprocessed): Routed {
-  const { sender, request, lookup } = input;
+  const { sender, request } = input;
   const { uri } = route;
   if (sender === "stranger") return refuse("stranger");
   if (uri.scheme !== "sip" && uri.scheme !== "sips" && uri.scheme !== "tel") {
@@ -28,25 +29,15 @@ export function routeNew(input: ProxyInput, route: Preprocessed): Routed {
   const gruu = input.gruuTarget(uri);
   if (gruu !== undefined) return relayToGruu(forwarding, gruu);
   const targets = isOwnUri(input, uri) ? input.targetsOf(route.target) : [];
-  const takers = takersOf(input, targets);
-  if (targets.length > 0 && takers.length === 0) return refuseMethod(targets);
-  const groups = forkTargets(takers, lookup);
+  const lookup = input.lookupFor(targets);
+  const chosen = chooseTargets(input, lookup, targets);
+  if (chosen === "method-not-allowed") return refuseMethod(targets);
+  const groups = forkTargets(chosen, lookup);
   if (groups.length === 0) {
     return request.toTag === "" ? refuseUnknown(lookup.noContactStatus) : refuse("no-dialog");
   }
   const branches = groups.map((devices) => devices.map((device) => branchTo(forwarding, device)));
-  return { kind: "relay", direction: "to-device", groups: branches };
-}
-
-/** The bindings that take a request of this method. */
-function takersOf(
-  { lookup, request }: ProxyInput,
-  targets: readonly Binding[],
-): readonly Binding[] {
-  if (!lookup.filtersMethods) return targets;
-  return targets.filter(
-    ({ methods }) => methods === "" || methods.split(",").includes(request.method),
-  );
+  return { kind: "relay", direction: "to-device", groups: branches, ringMs: lookup.ringMs };
 }
 
 /** RFC 3261 section 21.4.6: a 405 lists what would have been allowed. */

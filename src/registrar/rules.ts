@@ -46,8 +46,22 @@ export interface RegisterOrigin {
   readonly address: string;
 }
 
-/** What rules look at. Each fact is worked out when the first rule asks for it. */
-export class RegisterFacts {
+/** What rules look at. */
+export interface RuleFacts {
+  readonly origin: RegisterOrigin;
+  /** Empty when there is none. */
+  readonly aor: string;
+  /** Host of the To URI, lower case. */
+  readonly domain: string;
+  readonly userAgent: string;
+  /** The address in `origin`. */
+  readonly groups: AddressGroups;
+  /** Whether the device can be woken. */
+  readonly hasPush: boolean;
+}
+
+/** The facts of a REGISTER. Each is worked out when the first rule asks for it. */
+export class RegisterFacts implements RuleFacts {
   readonly request: SipRequest;
   readonly origin: RegisterOrigin;
   readonly #policy: RegisterPolicy;
@@ -116,11 +130,16 @@ export function policyFor(
   base: RegisterPolicy,
 ): RegisterPolicy {
   if (rules.length === 0) return base;
-  const facts = new RegisterFacts(request, origin, base);
-  for (const { match, policy } of rules) {
-    if (mismatchOf(match, facts) === undefined) return policy;
-  }
-  return base;
+  return firstMatch(new RegisterFacts(request, origin, base), rules)?.policy ?? base;
+}
+
+/** The first rule that matches. */
+export function firstMatch<Rule extends Pick<RegisterRule, "match">>(
+  facts: RuleFacts,
+  rules: readonly Rule[],
+): Rule | undefined {
+  for (const rule of rules) if (mismatchOf(rule.match, facts) === undefined) return rule;
+  return undefined;
 }
 
 /** Names of what rules match on, as operators write them. */
@@ -134,11 +153,11 @@ export type MatchField =
   | "user_agent";
 
 /** The first thing that keeps a rule from matching, cheap ones first; undefined when it matches. */
-export function mismatchOf(match: RuleMatch, facts: RegisterFacts): MatchField | undefined {
+export function mismatchOf(match: RuleMatch, facts: RuleFacts): MatchField | undefined {
   return mismatchOfOrigin(match, facts) ?? mismatchOfRequest(match, facts);
 }
 
-function mismatchOfOrigin(match: RuleMatch, facts: RegisterFacts): MatchField | undefined {
+function mismatchOfOrigin(match: RuleMatch, facts: RuleFacts): MatchField | undefined {
   const { transport, listener, source } = match;
   const { id, protocol } = facts.origin.listener;
   if (transport?.includes(protocol) === false) return "transport";
@@ -146,7 +165,7 @@ function mismatchOfOrigin(match: RuleMatch, facts: RegisterFacts): MatchField | 
   return source !== undefined && !isInAny(facts.groups, source) ? "source" : undefined;
 }
 
-function mismatchOfRequest(match: RuleMatch, facts: RegisterFacts): MatchField | undefined {
+function mismatchOfRequest(match: RuleMatch, facts: RuleFacts): MatchField | undefined {
   const { domain, aor, userAgent, push } = match;
   if (domain !== undefined && !isLikeAny(facts.domain, domain)) return "domain";
   if (aor !== undefined && !isLikeAny(facts.aor, aor)) return "aor";

@@ -3,9 +3,12 @@ import type { AorRecord, Binding } from "../location/binding.ts";
 import { type GruuLookup, newest, resolveGruu } from "../location/gruu.ts";
 import type { LocationStore } from "../ports.ts";
 import { decideRequest } from "../proxy/decide-request.ts";
+import type { LookupPolicy } from "../proxy/lookup-policy.ts";
 import type { ProxyDecision, Sender } from "../proxy/proxy-input.ts";
+import { BindingFacts } from "../registrar/binding-facts.ts";
 import { isTrustedProxy } from "../registrar/path.ts";
 import { ctidOf } from "../registrar/rewrite-register.ts";
+import { firstMatch } from "../registrar/rules.ts";
 import { aorOfUri, sharedTargets, sharers } from "../registrar/shared-contact.ts";
 import { buildResponse, statelessTag } from "../sip/build-response.ts";
 import type { SipRequest } from "../sip/message.ts";
@@ -99,12 +102,22 @@ function decide(request: SipRequest, arrival: Arrival, context: RequestContext):
       const record = aor === undefined ? undefined : store.lookup(aor);
       return sharedTargets(record, validAtMs(holderOf(record)));
     },
-    lookup: options.lookup,
+    lookupFor: (targets) => lookupFor(targets, context),
+    isReachable: ({ source: flow, path }) => path !== "" || transport.isOpen(flow),
+    latencyMsOf: () => undefined,
     bindingOf: (ctid) => validBinding(store, ctid, validAtMs),
     aorOf: (ctid) => store.lookupCtid(ctid)?.aor,
     gruuTarget: (uri) =>
       policy.gruu ? resolveGruu(uri, gruuLookup(context, validAtMs(name))) : undefined,
   });
+}
+
+/** The rule that matches the most preferred of the bindings counts for all of them. */
+function lookupFor([first]: readonly Binding[], { options, store }: RequestContext): LookupPolicy {
+  const { registerRules: rules, lookup } = options;
+  if (first === undefined || rules.length === 0) return lookup;
+  const aor = store.lookupCtid(first.ctid)?.aor ?? "";
+  return firstMatch(new BindingFacts(aor, first), rules)?.lookup ?? lookup;
 }
 
 function isUpstreamHost(

@@ -38,6 +38,11 @@ export interface ServerModules {
   readonly log: Log;
 }
 
+/** A rule, and what holds for calls to the devices that it matches. */
+export interface CallRule extends RegisterRule {
+  readonly lookup: LookupPolicy;
+}
+
 /** What the operator has decided. */
 export interface ServerOptions {
   /** Holds for every REGISTER that no rule matches, and for all else. */
@@ -46,7 +51,7 @@ export interface ServerOptions {
   /** How REGISTERs are challenged; needed where registerPolicy.absorb is "digest", and ignored elsewhere. */
   readonly digest: DigestOptions;
   /** The first one that matches a REGISTER gives its policy. */
-  readonly registerRules: readonly RegisterRule[];
+  readonly registerRules: readonly CallRule[];
   readonly upstreamUri: string;
   readonly upstreamTimeoutMs: number;
   readonly isTrustedUpstream: (address: string, port: number) => boolean;

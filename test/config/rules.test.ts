@@ -27,7 +27,7 @@ rules:
     set: {outgoing_expires: 4h, expires_range: 20, absorb: open, attr: "desk, floor 3"}
   - name: the rest
 `;
-    const { rules, registrar } = load({ yaml }).settings;
+    const { rules, registrar, lookup } = load({ yaml }).settings;
     expect(rules).toEqual([
       {
         name: "desk phones",
@@ -47,8 +47,9 @@ rules:
           absorb: "open",
           attr: "desk, floor 3",
         },
+        lookup,
       },
-      { name: "the rest", match: {}, registrar },
+      { name: "the rest", match: {}, registrar, lookup },
     ]);
     expect(registrar).toMatchObject({
       outgoingExpiresSec: 7200,
@@ -63,6 +64,32 @@ rules:
       minExpiresSec: 900,
       maxExpiresSec: 900,
       defaultExpiresSec: 900,
+    });
+  });
+
+  test("may set how devices are chosen for calls", () => {
+    const set = [
+      "fork: by-q",
+      "group_ring_time: 7",
+      "no_contact_status: 480",
+      "method_filtering: on",
+      "ua_filtering: Yealink*",
+      "max_ping_latency: 200ms",
+      "sort_by_latency: on",
+    ];
+    expect(ruleOf(`set: {${set.join(", ")}}`, "lookup: {no_branches: true}")?.lookup).toEqual({
+      fork: "by-q",
+      ringMs: 7000,
+      noContactStatus: 480,
+      filtersMethods: true,
+      userAgent: "Yealink*",
+      maxLatencyMs: 200,
+      sortsByLatency: true,
+      serveExpiredMs: 0,
+    });
+    expect(ruleOf("set: {no_branches: yes}")?.lookup).toMatchObject({ fork: "best" });
+    expect(ruleOf("set: {max_contacts: 1}", "lookup: {fork: best}")?.lookup).toMatchObject({
+      fork: "best",
     });
   });
 

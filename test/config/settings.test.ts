@@ -74,6 +74,9 @@ describe("with nothing but an upstream, every setting has its default", () => {
         fork: "all",
         ringMs: 20_000,
         filtersMethods: false,
+        userAgent: undefined,
+        maxLatencyMs: 0,
+        sortsByLatency: false,
         serveExpiredMs: 0,
         noContactStatus: 404,
       },
@@ -183,6 +186,13 @@ describe("values that are accepted", () => {
       "480",
       { lookup: expect.objectContaining({ noContactStatus: 480 }) },
     ],
+    ["lookup.ua_filtering", "/^T4/i", { lookup: expect.objectContaining({ userAgent: "/^T4/i" }) }],
+    [
+      "lookup.max_ping_latency",
+      "300ms",
+      { lookup: expect.objectContaining({ maxLatencyMs: 300 }) },
+    ],
+    ["lookup.sort_by_latency", "on", { lookup: expect.objectContaining({ sortsByLatency: true }) }],
     [
       "lookup.method_filtering",
       "on",

@@ -61,6 +61,10 @@ export interface InputParts extends RequestParts {
   /** Listeners, where they are not the two of UDP. */
   readonly sides?: readonly Side[];
   readonly upstreamSide?: Side;
+  /** Flows that lead nowhere any more. */
+  readonly dead?: readonly string[];
+  /** How fast devices have answered pings, by their contacts. */
+  readonly latencies?: Readonly<Record<string, number>>;
   /** Addresses-of-record of contact identifiers, where they are not alice's. */
   readonly aors?: Readonly<Record<string, string>>;
 }
@@ -96,7 +100,9 @@ export function buildInput(parts: InputParts = {}): ProxyInput {
     callerBinding: () => bindings.find((binding) => binding.source === source),
     mac: (text) => IDS.mac(text),
     ctidOf: (uri) => ctidOf(uri, POLICY),
-    lookup: { ...LOOKUP, ...parts.lookup },
+    lookupFor: () => ({ ...LOOKUP, ...parts.lookup }),
+    isReachable: ({ source: flow }) => parts.dead?.includes(flow) !== true,
+    latencyMsOf: ({ contact }) => parts.latencies?.[contact],
     targetsOf: (uri) => bindings.filter(({ ctid }) => ctid === ctidOf(uri, POLICY)),
     bindingOf: (ctid) => bindings.find((binding) => binding.ctid === ctid),
     aorOf: (ctid) =>

@@ -1,4 +1,5 @@
 import { beforeEach, describe, expect, test } from "vitest";
+import { compilePattern } from "../../src/pattern/pattern.ts";
 import { buildInvite } from "../support/call-messages.ts";
 import {
   answerTo,
@@ -169,6 +170,23 @@ describe("a call to a user whose devices share a contact", () => {
     call();
     expect([roaming, again].map(methodsAt)).toEqual([[], ["INVITE"]]);
   });
+});
+
+test("a rule says how the devices that it matches are called", async () => {
+  const lookup = { fork: "best" as const };
+  const match = { domain: [compilePattern("sip.test")], aor: [compilePattern("alice@*")] };
+  const one = await World.start({
+    policy: { mode: "aor" },
+    rules: [{ match, policy: {}, lookup }],
+  });
+  const phones = [7, 8].map((host) => one.phone("alice", `198.51.100.${host}:40000`));
+  for (const phone of phones) {
+    phone.register();
+    one.pass(1);
+  }
+  one.main.send(buildInvite({ uri: SHARED }), SERVER_PLACE);
+  one.pass(0.5);
+  expect(phones.map(methodsAt)).toEqual([["INVITE"], []]);
 });
 
 test("a user whom nobody has registered is not found, nor one whose name only ends alike (section 2.2)", () => {

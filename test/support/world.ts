@@ -70,6 +70,9 @@ export const LOOKUP: LookupPolicy = {
   fork: "all",
   ringMs: 20_000,
   filtersMethods: false,
+  userAgent: undefined,
+  maxLatencyMs: 0,
+  sortsByLatency: false,
   serveExpiredMs: 0,
   noContactStatus: 404,
 };
@@ -118,6 +121,7 @@ export interface WorldOptions {
   readonly rules?: ReadonlyArray<{
     readonly match: RuleMatch;
     readonly policy: Partial<RegisterPolicy>;
+    readonly lookup?: Partial<LookupPolicy>;
   }>;
   readonly store?: LocationStore;
   readonly decisions?: Partial<DecisionLogOptions>;
@@ -212,8 +216,9 @@ function serverOptions(options: WorldOptions, mainPlace: string): ServerOptions 
     registerPolicy: { ...POLICY, push, ...options.policy },
     lookup: { ...LOOKUP, ...options.lookup },
     digest: { ...DIGEST, ...options.digest },
-    registerRules: (options.rules ?? []).map(({ match, policy }) => ({
+    registerRules: (options.rules ?? []).map(({ match, policy, lookup }) => ({
       match,
+      lookup: { ...LOOKUP, ...options.lookup, ...lookup },
       policy: { ...POLICY, push, ...options.policy, ...policy },
     })),
     upstreamUri: options.upstreamUri ?? `sip:${mainPlace}`,

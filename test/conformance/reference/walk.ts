@@ -11,7 +11,7 @@ import type { Phone, RegisterOptions } from "../../support/phone.ts";
 import { SERVER_PLACE, World, type WorldOptions } from "../../support/world.ts";
 
 export const ALICE = "alice@sip.test";
-export const ALICE_URI = "sip:alice@sip.test";
+const ALICE_URI = "sip:alice@sip.test";
 export const PLACE = "198.51.100.7:40000";
 const OTHER_PLACE = "198.51.100.8:40000";
 export const CONTACT = `<sip:alice@${PLACE}>`;
