@@ -7,26 +7,27 @@ import type {
 import { type AorChange, buildChange } from "../location/change.ts";
 import type { GruuKeys } from "../location/gruu.ts";
 import { validBindings } from "../location/match-contact.ts";
-import { buildResponse, responseHeaders } from "../sip/build-response.ts";
+import { buildResponse } from "../sip/build-response.ts";
 import { isSameUri } from "../sip/compare-uri.ts";
 import { type Contact, contactsOf } from "../sip/contact.ts";
 import { HEADER } from "../sip/header-name.ts";
 import { secondsHeader } from "../sip/header-values.ts";
-import {
-  bodyOf,
-  lineCount,
-  lineId,
-  lineText,
-  type SipRequest,
-  type SipResponse,
-} from "../sip/message.ts";
+import type { SipRequest, SipResponse } from "../sip/message.ts";
 import { gruuSourceOf, registrationStart, restartedSiblings, upstreamGruuOf } from "./gruu.ts";
 import { tooBriefFor } from "./interval-too-brief.ts";
 import { lifetimeWithin } from "./lifetimes.ts";
 import { onePerKey, placeOf, strayKey, underNameOfItsOwn } from "./owed.ts";
+import { answerCaps, foreignCaps } from "./push-request.ts";
 import type { RegisterAsk } from "./read-register.ts";
 import { contactLine, listedBindings, pathLine, retryAfterLine } from "./register-answer.ts";
 import type { RegisterPolicy } from "./register-policy.ts";
+import {
+  copyLines,
+  KEPT_BESIDE_CAPS,
+  KEPT_OF_2XX,
+  PASSED_THROUGH,
+  restoreResponse,
+} from "./restore-response.ts";
 import { ctidOf, type ForwardedContact, type ForwardedRegister } from "./rewrite-register.ts";
 import { isSharedContact, owedKey, registrationKey, sharedKey, sharers } from "./shared-contact.ts";
 
@@ -257,7 +258,7 @@ function acceptedBinding(input: RegisterAnswerInput, grant: Grant, response: Sip
       { record: input.record, callId: request.callId, nowMs },
     ),
     upstreamGruu: grant.gruu,
-    push: "",
+    push: asked.push,
     upstream,
   };
 }
@@ -452,52 +453,17 @@ function accepted(
   const asked = input.forward.contacts.map(({ ctid }) => ctid);
   const listed = listedBindings(input.ask, valid, asked);
   const contacts = contactLine(listed, input.nowMs, undefined, gruuSourceOf(input));
-  const own = contacts + pathLine(input.ask);
-  const text = restoreResponse(input, response, { kept: KEPT_OF_2XX, own });
+  const caps = acceptedCaps(input, response);
+  const own = contacts + caps + pathLine(input.ask);
+  const kept = caps === "" ? KEPT_OF_2XX : KEPT_BESIDE_CAPS;
+  const text = restoreResponse(input, response, { kept, own });
   return { reason: "accepted", change, status: response.status, text, undo };
 }
 
-/** Headers that are the phone's own business and never taken from the main registrar's answer. */
-const RESTORED: readonly number[] = [
-  HEADER.via,
-  HEADER.from,
-  HEADER.to,
-  HEADER.callId,
-  HEADER.cseq,
-  HEADER.contentLength,
-  // RFC 3261 section 10.3: a REGISTER never builds a route set.
-  HEADER.recordRoute,
-];
-/** Contacts and lifetimes of a 2xx are the main registrar's view of midreg, not the phone's. */
-const REPLACED_IN_2XX: readonly number[] = [
-  ...RESTORED,
-  HEADER.contact,
-  HEADER.expires,
-  HEADER.path,
-];
-
-const PASSED_THROUGH = (id: number): boolean => !RESTORED.includes(id);
-const KEPT_OF_2XX = (id: number): boolean => !REPLACED_IN_2XX.includes(id);
-
-/** The main registrar's answer in the phone's own dialog identifiers. */
-function restoreResponse(
-  { request, toTag }: RegisterAnswerInput,
-  response: SipResponse,
-  lines: { readonly kept: (id: number) => boolean; readonly own: string },
-): string {
-  const tag = response.toTag === "" ? toTag : response.toTag;
-  const body = bodyOf(response);
-  return (
-    `SIP/2.0 ${response.status} ${response.reason}\r\n${responseHeaders(request, tag)}` +
-    `${lines.own}${copyLines(response, lines.kept)}Content-Length: ${body.length}\r\n\r\n${body}`
-  );
-}
-
-function copyLines(response: SipResponse, isKept: (id: number) => boolean): string {
-  let out = "";
-  const count = lineCount(response);
-  for (let line = 0; line < count; line += 1) {
-    if (isKept(lineId(response, line))) out += `${lineText(response, line)}\r\n`;
-  }
-  return out;
+/** What the device is told of push, with what the main registrar says of other capabilities; empty for nothing. */
+function acceptedCaps({ ask, forward, ids }: RegisterAnswerInput, response: SipResponse): string {
+  if (ask.offers === undefined) return "";
+  const { contacts } = forward;
+  const own = answerCaps({ offers: ask.offers, policy: ask.policy.push, contacts, keys: ids });
+  return own + foreignCaps(response);
 }

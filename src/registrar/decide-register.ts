@@ -9,6 +9,7 @@ import { makeRoom } from "./contact-limit.ts";
 import { gruuSourceOf, registrationStart, restartedSiblings } from "./gruu.ts";
 import { type ForwardReason, type JudgedContact, judgeContact } from "./judge-contact.ts";
 import { isSpread } from "./lifetimes.ts";
+import { answerCaps } from "./push-request.ts";
 import { methodsOf, userAgentOf } from "./read-register.ts";
 import { contactLine, listedBindings, pathLine, retryAfterLine } from "./register-answer.ts";
 import type { RegisterInput } from "./register-input.ts";
@@ -74,7 +75,8 @@ function lastWords(judged: readonly JudgedContact[], mode: MatchingMode): Judged
   const byBinding = new Map<string, JudgedContact>();
   for (const contact of judged) {
     const { asked, binding } = contact;
-    byBinding.set(binding?.ctid ?? contactKey(asked, mode) ?? asked.uri, contact);
+    const key = asked.pushKey === "" ? (contactKey(asked, mode) ?? asked.uri) : asked.pushKey;
+    byBinding.set(binding?.ctid ?? key, contact);
   }
   return [...byBinding.values()];
 }
@@ -149,7 +151,7 @@ function absorb(
     put.push(...restarted.filter(({ ctid }) => !remove.includes(ctid)));
   }
   const asked = judged.flatMap(({ binding }) => binding?.ctid ?? []);
-  const answer = answer200(input, { touch, put, remove, asked }, own);
+  const answer = answer200(input, { touch, put, remove, asked, judged }, own);
   const refreshes = touch.length + put.length;
   if (refreshes + remove.length === 0) {
     const reason = judged.length === 0 ? "fetch" : "retransmission";
@@ -179,7 +181,11 @@ function moveBinding(
     ...binding,
     ...buildTouch(input, contact, binding),
     // Where the URI tells devices apart it stays as first seen, otherwise it may be a new address.
-    contact: input.policy.matchingMode.startsWith("contact") ? binding.contact : contact.asked.uri,
+    contact:
+      input.policy.matchingMode.startsWith("contact") && contact.asked.push === binding.push
+        ? binding.contact
+        : contact.asked.uri,
+    push: contact.asked.push,
     params: contact.asked.params,
     q: contact.asked.q,
     callId: request.callId,
@@ -204,6 +210,7 @@ function startOf(
 function isChanged(a: Binding, b: Binding): boolean {
   return (
     a.contact !== b.contact ||
+    a.push !== b.push ||
     a.params !== b.params ||
     a.q !== b.q ||
     a.callId !== b.callId ||
@@ -219,14 +226,15 @@ interface Absorbed {
   readonly touch: readonly Touch[];
   readonly put: readonly Binding[];
   readonly remove: readonly string[];
-  /** Bindings that the request is about. */
+  /** What the request is about, and its bindings. */
+  readonly judged: readonly JudgedContact[];
   readonly asked: readonly string[];
 }
 
 /** The 200 that lists the bindings as they will be once the refreshes are made. */
 function answer200(
   input: RegisterInput,
-  { touch, put, remove, asked }: Absorbed,
+  { touch, put, remove, judged, asked }: Absorbed,
   own: Binding | undefined,
 ): string {
   const valid = validBindings(withPut(input.record, put), input.nowMs);
@@ -235,10 +243,16 @@ function answer200(
   // Headers of the main registrar's own 200 that phones need again, such as Service-Route.
   const replay = own?.replay ?? "";
   const contacts = contactLine(listed, input.nowMs, touch, gruuSourceOf(input));
-  const headers = contacts + pathLine(input.ask) + replay + input.dateLine;
+  const caps = input.ask.offers === undefined ? "" : absorbedCaps(input, judged);
+  const headers = contacts + caps + pathLine(input.ask) + replay + input.dateLine;
   // RFC 3261 section 8.2.7: a stateless answer has the same tag each time it is given.
   const toTag = own?.ctid ?? statelessTag(input.request, input.ids);
   return buildResponse(input.request, 200, "OK", { toTag, headers });
+}
+
+function absorbedCaps({ ask, ids }: RegisterInput, judged: readonly JudgedContact[]): string {
+  const contacts = judged.map(({ asked, binding }) => ({ asked, ctid: binding?.ctid }));
+  return answerCaps({ offers: ask.offers, policy: ask.policy.push, contacts, keys: ids });
 }
 
 function withPut(record: AorRecord | undefined, put: readonly Binding[]): AorRecord | undefined {

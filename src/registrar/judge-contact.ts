@@ -1,6 +1,7 @@
 import type { Binding } from "../location/binding.ts";
 import { findBinding } from "../location/match-contact.ts";
 import { spreadLifetime } from "./lifetimes.ts";
+import { findPushed } from "./match-push.ts";
 import type { AskedContact } from "./read-register.ts";
 import type { RegisterInput } from "./register-input.ts";
 
@@ -17,6 +18,7 @@ export type ForwardReason =
   | "changed-call-id"
   | "changed-contact"
   | "changed-path"
+  | "changed-push"
   | "changed-mode"
   | "changed-upstream"
   | "mirror"
@@ -45,7 +47,10 @@ export function judgeContact(
   fraction: number,
 ): JudgedContact {
   const { record, request, policy } = input;
-  const binding = findBinding(record, asked, request.callId, policy.matchingMode);
+  const binding =
+    policy.push !== undefined && policy.matchingMode === "contact"
+      ? findPushed(record, asked, policy.push.matchParams)
+      : findBinding(record, asked, request.callId, policy.matchingMode);
   const lifetimeSec = spreadLifetime(asked.lifetimeSec, policy, fraction, asked.rangePercent);
   if (binding === undefined) {
     const unknown = record === undefined ? "new-aor" : "new-contact";
@@ -67,13 +72,18 @@ function judgeUpstream(
   return upstream.expiresAtMs >= neededUntilMs ? "refresh" : "upstream-expiring";
 }
 
-/** What of the configuration is not as it was when the contact was registered upstream. */
-function changedPolicy(
-  { mode, upstream }: Binding,
+/**
+ * What is not as it was when the contact was registered upstream: the configuration, or how the device is woken. Who
+ * has another token pushed to takes the device's calls away, so that needs proof (promise 3 of the design).
+ */
+function changedTerms(
+  asked: AskedContact,
+  { mode, upstream, push }: Binding,
   policy: RegisterInput["policy"],
 ): Verdict | undefined {
   if (mode !== policy.mode) return "changed-mode";
-  return upstream.upstream === policy.upstream ? undefined : "changed-upstream";
+  if (upstream.upstream !== policy.upstream) return "changed-upstream";
+  return asked.push === push || policy.absorb === "digest" ? undefined : "changed-push";
 }
 
 function judgeKnown(asked: AskedContact, binding: Binding, input: RegisterInput): Verdict {
@@ -83,7 +93,7 @@ function judgeKnown(asked: AskedContact, binding: Binding, input: RegisterInput)
   if (isSameCall && request.cseq.number < binding.cseq) return "old-cseq";
   if (asked.lifetimeSec === 0) return judgeRemoval(asked, binding, input);
   if (policy.mode === "mirror") return "mirror";
-  const changed = changedPolicy(binding, policy);
+  const changed = changedTerms(asked, binding, policy);
   if (changed !== undefined) return changed;
   if (binding.expiresAtMs <= nowMs) return "expired";
   const doubt = policy.absorb === "proven" ? doubtOf(asked, binding, input) : undefined;

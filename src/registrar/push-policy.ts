@@ -1,7 +1,7 @@
 import type { PushDevice } from "../location/push-device.ts";
 
 /** The parameters of a contact's URI that say how its device is woken (RFC 8599 section 8.7). */
-type PushParam = "pn-provider" | "pn-param" | "pn-prid";
+export type PushParam = "pn-provider" | "pn-param" | "pn-prid";
 
 /** What can be pushed to: ports.ts, PushGateway, as far as a REGISTER depends on it. */
 export interface PushSupport {

@@ -11,10 +11,11 @@ import { parseUri, type Uri } from "../sip/uri.ts";
 import { isOwnAor } from "./gruu.ts";
 import { askedLifetime, isTooBrief, rangePercentFor, requestedLifetime } from "./lifetimes.ts";
 import { readPath } from "./path.ts";
+import { NOT_PUSHED, type PushedContact, type PushOffers, PushReader } from "./push-request.ts";
 import type { RegisterPolicy } from "./register-policy.ts";
 
 /** One contact of a REGISTER as it will be stored if it is accepted. */
-export interface AskedContact {
+export interface AskedContact extends PushedContact {
   readonly uri: string;
   /** Header parameters as written, without q and expires. */
   readonly params: string;
@@ -43,6 +44,8 @@ export interface RegisterAsk {
   readonly supportsPath: boolean;
   /** Whether it wants GRUUs in answers (RFC 5627 section 5.2), and gets them. */
   readonly supportsGruu: boolean;
+  /** What it is told of push (push-request.ts). */
+  readonly offers: PushOffers;
 }
 
 /**
@@ -67,17 +70,13 @@ export function readRegister(
   const isStar = contacts === "*";
   // RFC 3261 section 10.2.2: "*" is only for removal, and only with Expires: 0.
   if (isStar && expires !== 0) return badRequest("Contact * without Expires 0");
-  const asked = isStar ? NO_CONTACTS : readContacts(contacts, expires, policy, request.to.uri);
+  const reader = pushReaderFor(request, policy);
+  const reading = { policy, reader, aorUri: request.to.uri };
+  const asked = isStar ? NO_CONTACTS : readContacts(contacts, expires, reading);
   if ("status" in asked) return asked;
-  return {
-    policy,
-    aor,
-    contacts: asked,
-    isStar,
-    path,
-    received,
-    ...supportOf(request, path, policy),
-  };
+  const { offers } = reader ?? NO_PUSH;
+  const support = supportOf(request, path, policy);
+  return { policy, aor, contacts: asked, isStar, path, received, offers, ...support };
 }
 
 function supportOf(
@@ -99,15 +98,36 @@ function supportOf(
 }
 
 const GRUU = /gruu/iu;
+const NO_PUSH = { offers: undefined };
 const NO_SUPPORT = { supportsPath: false, supportsGruu: false };
 
 const NO_CONTACTS: readonly AskedContact[] = [];
 
+/** How contacts are read; without a reader nobody is pushed to. */
+interface ContactReading {
+  readonly policy: RegisterPolicy;
+  readonly reader: PushReader | undefined;
+  readonly aorUri: string;
+}
+
+function pushReaderFor(request: SipRequest, { push }: RegisterPolicy): PushReader | undefined {
+  return push === undefined ? undefined : new PushReader(push, request);
+}
+
+function readPushed(
+  uri: Uri,
+  params: string,
+  isRemoval: boolean,
+  reader: PushReader | undefined,
+): PushedContact | SipError {
+  if (reader === undefined) return NOT_PUSHED;
+  return isRemoval ? reader.readRemoval(uri) : reader.read(uri, params);
+}
+
 function readContacts(
   contacts: readonly Contact[],
   expires: number | undefined,
-  policy: RegisterPolicy,
-  aorUri: string,
+  { policy, reader, aorUri }: ContactReading,
 ): readonly AskedContact[] | SipError {
   const asked: AskedContact[] = [];
   const uris: Uri[] = [];
@@ -121,6 +141,8 @@ function readContacts(
     const lifetimeSec = askedLifetime(contact.expires, expires, policy);
     if (lifetimeSec > 0 && policy.gruu && isLoop(contact, uri, aorUri)) return LOOP;
     const at = placeAmong(uris, asked, uri);
+    const pushed = readPushed(uri, contact.params, lifetimeSec === 0, reader);
+    if ("status" in pushed) return pushed;
     uris[at] = uri;
     asked[at] = {
       uri: contact.uri,
@@ -129,6 +151,8 @@ function readContacts(
       lifetimeSec,
       requestedSec: requestedLifetime(contact.expires, expires, policy),
       rangePercent: rangePercentFor(contact.expires, expires, policy),
+      push: pushed.push,
+      pushKey: pushed.pushKey,
     };
   }
   return asked;

@@ -3,6 +3,7 @@
  * headers, but midreg's own identity, contacts and lifetime.
  */
 import type { Binding, DeRegistration, Mode } from "../location/binding.ts";
+import { isPushParam } from "../location/mask-secrets.ts";
 import { parseAuthHeader } from "../sip/auth-header.ts";
 import { formatQ } from "../sip/contact.ts";
 import { defaultPort } from "../sip/default-port.ts";
@@ -14,6 +15,7 @@ import type { NameAddr } from "../sip/name-addr.ts";
 import { withoutParams } from "../sip/params.ts";
 import { parseUri, uriParam } from "../sip/uri.ts";
 import type { JudgedContact } from "./judge-contact.ts";
+import { offerLines } from "./push-request.ts";
 import { type AskedContact, methodsOf, userAgentOf } from "./read-register.ts";
 import type { RegisterInput } from "./register-input.ts";
 import type { RegisterPolicy } from "./register-policy.ts";
@@ -80,6 +82,7 @@ export function buildForward(
       .set(HEADER.cseq, `CSeq: ${identity.cseq} REGISTER`);
   }
   if (contacts.length > 0) rewriteContacts(rewrite, input, { contacts, isRemoval });
+  for (const line of offerLines(input.ask.offers)) rewrite.prepend(line);
   dropOwnRoute(rewrite, input);
   dropGruuRequire(rewrite, input);
   dropOwnCredentials(rewrite, input);
@@ -268,12 +271,16 @@ function upstreamContactValue(contact: ForwardedContact, policy: RegisterPolicy)
   return `<${contact.upstreamContact}>${passed};expires=${expires}`;
 }
 
-/** What of a device's contact the main registrar is told: the header parameters of these names. */
+/**
+ * What of a device's contact the main registrar is told: the header parameters of these names. How it is woken is
+ * nobody else's business, whatever the configuration says.
+ */
 export function passedParams(
   { params, q }: Pick<Binding, "params" | "q">,
   names: readonly string[],
 ): string {
-  const kept = params === "" ? "" : withoutParams(params, (name) => !names.includes(name));
+  const isDropped = (name: string): boolean => !names.includes(name) || isPushParam(name);
+  const kept = params === "" ? "" : withoutParams(params, isDropped);
   return q === undefined || !names.includes("q") ? kept : `${kept};q=${formatQ(q)}`;
 }
 

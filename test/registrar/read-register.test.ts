@@ -33,6 +33,8 @@ describe("a REGISTER is read", () => {
           q: 250,
           lifetimeSec: 60,
           requestedSec: 60,
+          push: "",
+          pushKey: "",
           rangePercent: 0,
         },
       ],
@@ -42,6 +44,7 @@ describe("a REGISTER is read", () => {
       received: "",
       supportsPath: false,
       supportsGruu: false,
+      offers: undefined,
     });
   });
 
