@@ -74,6 +74,12 @@ export interface LocationStore {
   deRegistrations(): Iterable<DeRegistration>;
   /** The de-registration owed for a contact identifier. */
   deRegistration(ctid: string): DeRegistration | undefined;
+  /** A small value that is kept besides the location data; undefined when there is none. */
+  readMeta(key: string): string | undefined;
+  /** Keys and values of those whose keys begin so. */
+  metaOf(prefix: string): Iterable<readonly [key: string, value: string]>;
+  /** Stores such a value the way `save` stores a change; an empty one is forgotten. */
+  writeMeta(key: string, value: string, commit: Commit): void;
   status(): StoreStatus;
   /** Commits what is under way, then releases everything. */
   close(): Promise<void>;
@@ -306,6 +312,8 @@ export interface ResyncProgress {
   readonly state: "idle" | "running" | "finished" | "stopped";
   readonly scope: ResyncScope;
   readonly rate: number;
+  /** Whether it goes on from before a restart: then the counts are of what was left to do. */
+  readonly isResumed: boolean;
   /** Bindings there were when it began, and those that have been looked at. */
   readonly total: number;
   readonly seen: number;

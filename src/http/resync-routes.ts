@@ -69,9 +69,10 @@ function isName(value: unknown): value is string | undefined {
 }
 
 function progressView(progress: ResyncProgress, clock: ViewClock): object {
-  const { scope, startedAtMs, endedAtMs, inFlight, results, ...rest } = progress;
+  const { scope, startedAtMs, endedAtMs, inFlight, results, isResumed, ...rest } = progress;
   return {
     ...rest,
+    resumed: isResumed,
     aor: scope.aor ?? null,
     upstream: scope.upstream ?? null,
     in_flight: inFlight,

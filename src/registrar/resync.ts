@@ -9,6 +9,7 @@ import { contactsOf } from "../sip/contact.ts";
 import type { SipResponse } from "../sip/message.ts";
 import { parseUri } from "../sip/uri.ts";
 import { type AnswerReason, grantOf, refusalReason } from "./decide-register-answer.ts";
+import { lifetimeWithin } from "./lifetimes.ts";
 import { buildOwnRegister } from "./own-register.ts";
 import type { RegisterPolicy } from "./register-policy.ts";
 import { ctidOf, passedParams } from "./rewrite-register.ts";
@@ -102,8 +103,11 @@ export function decideResync(input: ResyncInput): ResyncOutcome {
   const expiresAtMs = input.sentAtMs + grantedSec(input, response) * 1000;
   if (expiresAtMs <= input.nowMs) return { kind: "contact-missing" };
   const { callId, cseq } = input.identity;
+  // Promise 2 of the design: a shorter life upstream shortens all that depends on it.
+  const lastMs = lastLocalMs(input, expiresAtMs);
   const put = input.registration.map((binding) => ({
     ...binding,
+    expiresAtMs: Math.min(binding.expiresAtMs, lastMs),
     upstream: { ...binding.upstream, callId, cseq, expiresAtMs },
   }));
   // What was owed for the contact has been overtaken: it is wanted there.
@@ -111,6 +115,12 @@ export function decideResync(input: ResyncInput): ResyncOutcome {
     owedKey(registrationKey(binding, input.aor), binding.upstream.upstream),
   );
   return { kind: "accepted", change: buildChange(input.aor, { put, dequeue }) };
+}
+
+/** Until when devices may be registered here on what ends upstream then: some time before, as when they register. */
+function lastLocalMs({ sentAtMs, policy }: ResyncInput, upstreamExpiresAtMs: number): number {
+  const sec = Math.floor((upstreamExpiresAtMs - sentAtMs) / 1000);
+  return sentAtMs + lifetimeWithin(sec, sec, policy.upstreamMarginSec) * 1000;
 }
 
 /** What the main registrar granted the contact in seconds; 0 when it does not list it. */

@@ -1,4 +1,6 @@
 import { credentialRealms } from "../auth/verify-digest.ts";
+import type { DeRegistration } from "../location/binding.ts";
+import { buildChange } from "../location/change.ts";
 import {
   type AnswerReason,
   decideRegisterAnswer,
@@ -193,7 +195,7 @@ export class ForwardedRegisterRun implements AttemptUser {
   }
 
   #finish(response: SipResponse | undefined): void {
-    const { store, ids, tallies, outbox, upstreams } = this.#context;
+    const { store, ids, tallies, upstreams } = this.#context;
     const nowMs = this.#ended();
     const { request, ask, record, arrival } = this.#run;
     const answer = decideRegisterAnswer({
@@ -217,8 +219,22 @@ export class ForwardedRegisterRun implements AttemptUser {
     if (answer.change !== undefined) return store.save(answer.change, this);
     this.#record(answer.reason);
     this.#keepIdentity(EVENT[answer.reason]);
-    if (answer.undo.length > 0) outbox.undo(answer.undo);
-    return this.#tell();
+    return answer.undo.length > 0 ? this.#takeBack(answer.undo) : this.#tell();
+  }
+
+  /** Takes back upstream what the main registrar holds and the phone is not told of; owed even if midreg is killed now. */
+  #takeBack(undo: readonly DeRegistration[]): void {
+    const { store, outbox } = this.#context;
+    store.save(buildChange(this.#run.ask.aor, { enqueue: undo }), {
+      committed: () => {
+        outbox.owe(undo);
+        this.#tell();
+      },
+      failed: () => {
+        outbox.undo(undo);
+        this.#tell();
+      },
+    });
   }
 
   /** The next REGISTER of this registration goes on from here, since the store does not know. */

@@ -118,3 +118,9 @@ export const MAX_COUNTED_NONCES = 250_000;
 
 /** A request that comes again within this is a retransmission (timer F of RFC 3261 section 17.1.2.2). */
 export const RETRANSMISSION_MS = 32_000;
+
+/** How long a restart remembers that a main registrar wants longer lifetimes; it may have changed its mind. */
+export const FORGET_FLOOR_AFTER_MS = 86_400_000;
+
+/** What could not be stored of a doubt is stored later. */
+export const DOUBT_RETRY_MS = 5000;

@@ -127,9 +127,8 @@ export class Outbox implements TimerOwner {
     }
     const next = outcome.kind === "retry" ? [outcome.next] : [];
     const isUndo = this.#undo.delete(entry.ctid);
-    if (isUndo && (outcome.kind === "retry" || store.deRegistration(entry.ctid) === undefined)) {
-      this.left(entry);
-      return this.undo(next);
+    if (isUndo && outcome.kind !== "retry" && store.deRegistration(entry.ctid) === undefined) {
+      return this.left(entry);
     }
     const done = (): void => {
       this.owe(next);
@@ -140,7 +139,9 @@ export class Outbox implements TimerOwner {
         ? buildChange(entry.aor, { enqueue: next })
         : buildChange(entry.aor, { dequeue: [entry.ctid] });
     const failed = (): void => {
-      this.#add(entry.ctid, nowMs() + STORE_RETRY_MS);
+      // What could not be stored before may be stored by now, and must not be forgotten if not.
+      if (isUndo) this.undo(next);
+      else this.#add(entry.ctid, nowMs() + STORE_RETRY_MS);
       this.left(entry);
     };
     return store.save(change, { committed: done, failed });

@@ -1,8 +1,21 @@
+import type { LocationStore } from "../ports.ts";
 import type { RegisterPolicy } from "../registrar/register-policy.ts";
+import { FORGET_FLOOR_AFTER_MS } from "./limits.ts";
+
+export interface OutgoingModules {
+  readonly store: Pick<LocationStore, "readMeta" | "writeMeta">;
+  readonly nowMs: () => number;
+  /** Where the main registrars are, by their names. */
+  readonly uris: ReadonlyMap<string, string>;
+}
+
+/** Of what is stored for the main registrar of that name. */
+const FLOOR_KEY = "min_expires:";
+const NOBODY = { committed: () => undefined, failed: () => undefined };
 
 /**
  * The lifetime that is asked of the main registrar: what the operator has set, or more once the main registrar
- * has said so (423). Kept in memory: after a restart the first REGISTER learns it anew.
+ * has said so (423). That is stored, and taken up by the next process unless it is old or was said elsewhere.
  */
 export class OutgoingPolicy {
   /** The longest lifetime of any policy, in seconds. */
@@ -12,9 +25,26 @@ export class OutgoingPolicy {
   /** Policies that ask for less, with the floor in them: one for each rule at most. */
   readonly #raised = new Map<RegisterPolicy, RegisterPolicy>();
 
+  readonly #modules: OutgoingModules;
+
   /** The policies are all that the operator has set, one at least. */
-  constructor(policies: readonly Pick<RegisterPolicy, "outgoingExpiresSec">[]) {
+  constructor(
+    policies: readonly Pick<RegisterPolicy, "outgoingExpiresSec">[],
+    modules: OutgoingModules,
+  ) {
+    this.#modules = modules;
     this.#longestSetSec = Math.max(...policies.map(({ outgoingExpiresSec }) => outgoingExpiresSec));
+  }
+
+  /** Takes up what main registrars have asked for before this process. */
+  start(): void {
+    const { store, nowMs, uris } = this.#modules;
+    for (const [name, uri] of uris) {
+      const [, sec, atMs, at] =
+        /^(\d{1,10}) (\d{1,15}) (.*)$/u.exec(store.readMeta(FLOOR_KEY + name) ?? "") ?? [];
+      const isValid = at === uri && Number(atMs) > nowMs() - FORGET_FLOOR_AFTER_MS;
+      if (isValid) this.#set(name, Number(sec));
+    }
   }
 
   /** The longest lifetime that may have been asked for, whatever the rule. */
@@ -39,8 +69,16 @@ export class OutgoingPolicy {
   /** The main registrar of that name wants at least this. Returns whether that is news. */
   raise(upstream: string, floorSec: number): boolean {
     if (floorSec <= (this.#floorsSec.get(upstream) ?? 0)) return false;
+    this.#set(upstream, floorSec);
+    const { store, nowMs, uris } = this.#modules;
+    const value = `${floorSec} ${Math.floor(nowMs())} ${uris.get(upstream) ?? ""}`;
+    // What cannot be stored is learnt anew: it costs one REGISTER.
+    store.writeMeta(FLOOR_KEY + upstream, value, NOBODY);
+    return true;
+  }
+
+  #set(upstream: string, floorSec: number): void {
     this.#floorsSec.set(upstream, floorSec);
     this.#raised.clear();
-    return true;
   }
 }

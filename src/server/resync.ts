@@ -23,6 +23,7 @@ import { MAX_RESYNC_IN_FLIGHT, MAX_RESYNC_RECORDS_PER_TICK, RESYNC_TICK_MS } fro
 import type { OutgoingPolicy } from "./outgoing-policy.ts";
 import type { PendingIdentities } from "./pending-identities.ts";
 import { recordResync } from "./register-decisions.ts";
+import { type NotedResync, ResyncNote } from "./resync-note.ts";
 import { type ResyncEnd, ResyncRun } from "./resync-run.ts";
 import type { Sweep } from "./sweep.ts";
 import type { TimerOwner, TimerQueue } from "./timer-queue.ts";
@@ -55,11 +56,13 @@ const NOTHING_WANTED: ResyncScope = { aor: undefined, upstream: undefined, rate:
 /**
  * Makes registrations anew at a main registrar that has lost its memory: walks the store as it is, and sends a
  * REGISTER for each registration whose device is still registered here, at a bounded rate and one at a time
- * for each address-of-record. Nothing of it is stored: after a restart it has to be asked for again.
+ * for each address-of-record. That it runs is stored, so that it goes on after a restart: from the beginning, but
+ * without the registrations that can only have been made since it began.
  */
 export class Resync implements TimerOwner {
   readonly #options: ResyncOptions;
   readonly #modules: ResyncModules;
+  readonly #note: ResyncNote;
   readonly #tallies = new Map<ResyncResult, Tally>();
   /** The policy for each main registrar that registrations are made anew at, by its name. */
   readonly #policies = new Map<string, RegisterPolicy>();
@@ -69,6 +72,7 @@ export class Resync implements TimerOwner {
   constructor(options: ResyncOptions, modules: ResyncModules) {
     this.#options = options;
     this.#modules = modules;
+    this.#note = new ResyncNote(modules);
     modules.metrics.gauge("resync_remaining", {}, () => {
       const { state, total, seen } = this.progress();
       return state === "running" ? Math.max(0, total - seen) : 0;
@@ -78,14 +82,37 @@ export class Resync implements TimerOwner {
   /** Begins with the whole store, an address-of-record (canonical), or what went to one upstream. */
   start(scope: ResyncScope): "started" | "running" | "not-found" | "invalid" {
     if (this.#walk?.state === "running") return "running";
+    const { nowMs, outgoing } = this.#modules;
+    const startedAtMs = Math.floor(nowMs());
+    const outcome = this.#begin({ scope, startedAtMs, longestSec: outgoing.longestSec }, false);
+    if (outcome === "started") {
+      this.#note.write({ scope, startedAtMs, longestSec: outgoing.longestSec });
+    }
+    return outcome;
+  }
+
+  /** Goes on with what was under way when the process before this one ended. */
+  resume(): void {
+    const noted = this.#note.read();
+    if (noted === undefined) return;
+    const outcome = this.#begin(noted, true);
+    if (outcome === "started") return;
+    this.#modules.log.warn({ ...noted.scope, outcome }, "resync not continued");
+    this.#note.clear();
+  }
+
+  #begin(
+    { scope, startedAtMs, longestSec }: NotedResync,
+    isResumed: boolean,
+  ): "started" | "not-found" | "invalid" {
     const place = this.#placeOf(scope.upstream);
     if (place === "invalid") return "invalid";
     const range = this.#rangeOf(scope.aor);
     if (range === undefined) return "not-found";
-    const startedAtMs = this.#modules.nowMs();
     const rate = scope.rate ?? this.#options.rate;
-    this.#walk = new Walk({ scope, place, rate, startedAtMs, ...range });
-    this.#modules.log.info({ ...scope, rate, total: range.total }, "resync started");
+    this.#walk = new Walk({ scope, place, rate, startedAtMs, longestSec, isResumed, ...range });
+    const text = isResumed ? "resync continued" : "resync started";
+    this.#modules.log.info({ ...scope, rate, total: range.total }, text);
     this.#tick();
     return "started";
   }
@@ -114,6 +141,11 @@ export class Resync implements TimerOwner {
     if (this.#walk?.end("stopped", this.#modules.nowMs()) === true) this.#logEnd();
   }
 
+  /** Sends nothing more, for the process ends; the next one goes on. */
+  suspend(): void {
+    this.#walk?.end("stopped", this.#modules.nowMs());
+  }
+
   progress(): ResyncProgress {
     return this.#walk?.progress() ?? noProgress(this.#options.rate);
   }
@@ -135,6 +167,7 @@ export class Resync implements TimerOwner {
   }
 
   #logEnd(): void {
+    this.#note.clear();
     const { state, seen, results } = this.progress();
     this.#modules.log.info({ state, seen, ...results }, "resync ended");
   }
@@ -148,7 +181,7 @@ export class Resync implements TimerOwner {
       const next = walk.next() ?? this.#read(walk);
       if (next === "end") break;
       if (next === "none") budget -= 1;
-      else this.#begin(walk, next.aor, next.ctid);
+      else this.#send(walk, next.aor, next.ctid);
     }
     if (walk.settle(this.#modules.nowMs())) this.#logEnd();
     if (this.#isTicking || walk.state !== "running") return;
@@ -168,7 +201,9 @@ export class Resync implements TimerOwner {
     return "none";
   }
 
-  #isWanted({ place }: Walk, upstream: Registration[0]["upstream"]): boolean {
+  #isWanted(walk: Walk, upstream: Registration[0]["upstream"]): boolean {
+    const { place } = walk;
+    if (walk.isMade(upstream, this.#modules.outgoing.longestSec)) return false;
     const holder = this.#modules.upstreams.named(upstream.upstream);
     // What an upstream holds that is gone from the configuration cannot be registered there anew.
     if (holder === undefined) return false;
@@ -177,7 +212,7 @@ export class Resync implements TimerOwner {
     return isRegisteredAt(upstream, place, holder.uri);
   }
 
-  #begin(walk: Walk, aor: string, ctid: string): void {
+  #send(walk: Walk, aor: string, ctid: string): void {
     const { queue, outgoing, store } = this.#modules;
     walk.allowance -= 1;
     walk.inFlight += 1;
@@ -225,6 +260,9 @@ interface WalkPlan extends WalkRange {
   readonly place: UpstreamPlace | { readonly name: string } | undefined;
   readonly rate: number;
   readonly startedAtMs: number;
+  /** The longest lifetime that could be asked for when it began. */
+  readonly longestSec: number;
+  readonly isResumed: boolean;
 }
 
 /** One way through the store: where it is, and what has come of it. */
@@ -271,6 +309,16 @@ class Walk {
     return undefined;
   }
 
+  /**
+   * Whether a registration was made since the walk began, before a restart: one made earlier, with the longest
+   * lifetime that is asked for, would end sooner.
+   */
+  isMade({ expiresAtMs }: Registration[0]["upstream"], longestSec: number): boolean {
+    const { isResumed, startedAtMs } = this.#plan;
+    const longestMs = Math.max(longestSec, this.#plan.longestSec) * 1000;
+    return isResumed && expiresAtMs - longestMs >= startedAtMs;
+  }
+
   take({ aor, bindings }: AorRecord, wanted: readonly Registration[]): void {
     this.#aor = aor;
     this.#ctids.push(...wanted.map(([{ ctid }]) => ctid));
@@ -294,11 +342,12 @@ class Walk {
   }
 
   progress(): ResyncProgress {
-    const { scope, rate, total, startedAtMs } = this.#plan;
+    const { scope, rate, total, startedAtMs, isResumed } = this.#plan;
     return {
       state: this.state,
       scope,
       rate,
+      isResumed,
       total,
       seen: this.#seen - this.#ctids.length,
       skipped: this.skipped,
@@ -315,6 +364,7 @@ function noProgress(rate: number): ResyncProgress {
     state: "idle",
     scope: NOTHING_WANTED,
     rate,
+    isResumed: false,
     total: 0,
     seen: 0,
     skipped: 0,

@@ -60,11 +60,14 @@ export class Server implements Receiver {
 
   /** Takes up what the store holds, opens the listeners and starts the work that nobody asks for. */
   async start(): Promise<void> {
-    const { sweep, outbox, upstreams } = this.#context;
+    const { sweep, outbox, upstreams, identities, outgoing } = this.#context;
+    identities.start();
+    outgoing.start();
     await this.#modules.transport.start(this);
     sweep.start();
     outbox.start();
     upstreams.start();
+    this.#resync.resume();
   }
 
   /** The main registrars, for health. */
@@ -86,7 +89,7 @@ export class Server implements Receiver {
     sweep.stop();
     outbox.stop();
     upstreams.stop();
-    this.#resync.stop();
+    this.#resync.suspend();
     const endMs = clock.nowMs() + DRAIN_LIMIT_MS;
     const isOpen = (): boolean => transactions.openCount > 0 || queue.size > 0;
     await new Promise<void>((resolve) => {
@@ -215,12 +218,13 @@ function buildContext(
     credentials,
   };
   const outbox = new Outbox(owing);
-  const identities = new PendingIdentities();
+  const identities = new PendingIdentities({ store, timers });
   const graceMs = ({ bindings }: AorRecord): number =>
     bindings.some(({ upstream }) => upstreams.isAway(upstream.upstream))
       ? options.lookup.serveExpiredMs
       : 0;
-  const outgoing = new OutgoingPolicy(policiesOf(options));
+  const asking = { store, nowMs, uris: urisOf(options) };
+  const outgoing = new OutgoingPolicy(policiesOf(options), asking);
   const sweep = new Sweep({ ...owing, outbox, identities, outgoing, graceMs });
   const inFlight = { n: 0 };
   const isOwnHost = buildIsOwnHost(listeners, options.ownHosts);
@@ -258,6 +262,14 @@ function buildUpstreams(options: ServerOptions, modules: UpstreamModules): Upstr
   };
   const others = moreUpstreams.map((one) => ({ ...one, userAgent }));
   return new Upstreams(main, others, modules);
+}
+
+/** Where the main registrars are, by their names. */
+function urisOf({ upstreamUri, moreUpstreams }: ServerOptions): ReadonlyMap<string, string> {
+  return new Map([
+    ["", upstreamUri],
+    ...moreUpstreams.map(({ name, uri }) => [name, uri] as const),
+  ]);
 }
 
 function policiesOf({ registerPolicy, registerRules }: ServerOptions): readonly RegisterPolicy[] {

@@ -27,6 +27,7 @@ interface PlacedRow {
 export class JournalDigest {
   /** Undefined marks what is gone. */
   readonly outbox = new Map<string, OutboxRow | undefined>();
+  /** An empty value marks what is gone. */
   readonly meta = new Map<string, string>();
   /** The highest row id mentioned. */
   lastRowId = 0;

@@ -31,6 +31,7 @@ export class JournalFold {
   readonly #enqueue: Statement;
   readonly #dequeue: Statement;
   readonly #putMeta: Statement;
+  readonly #removeMeta: Statement;
   readonly #writeSlice: Transaction<(writes: Iterator<undefined>) => Slice>;
 
   constructor(db: Database) {
@@ -52,6 +53,7 @@ export class JournalFold {
     this.#enqueue = db.prepare(`INSERT OR REPLACE INTO deregistration VALUES (${parameters(12)})`);
     this.#dequeue = db.prepare("DELETE FROM deregistration WHERE ctid = ?");
     this.#putMeta = db.prepare("INSERT OR REPLACE INTO meta VALUES (?, ?)");
+    this.#removeMeta = db.prepare("DELETE FROM meta WHERE key = ?");
     this.#writeSlice = db.transaction(writeForAWhile);
   }
 
@@ -91,8 +93,9 @@ export class JournalFold {
       else this.#enqueue.run(...row);
       yield;
     }
-    for (const entry of digest.meta) {
-      this.#putMeta.run(...entry);
+    for (const [key, value] of digest.meta) {
+      if (value === "") this.#removeMeta.run(key);
+      else this.#putMeta.run(key, value);
       yield;
     }
     for (const change of digest.changes()) {

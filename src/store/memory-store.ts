@@ -47,6 +47,20 @@ export class MemoryStore implements LocationStore {
     return this.#copy.deRegistration(ctid);
   }
 
+  readMeta(key: string): string | undefined {
+    return this.#copy.readMeta(key);
+  }
+
+  metaOf(prefix: string): Iterable<readonly [key: string, value: string]> {
+    return this.#copy.metaOf(prefix);
+  }
+
+  writeMeta(key: string, value: string, commit: Commit): void {
+    if (this.#isClosed) return commit.failed("the store is closed");
+    this.#copy.writeMeta(key, value);
+    return commit.committed();
+  }
+
   status(): StoreStatus {
     return { isWritable: !this.#isClosed, problem: "", ...this.#copy.counts() };
   }

@@ -83,12 +83,14 @@ export class SqliteStore implements LocationStore {
     return this.#copy.deRegistration(ctid);
   }
 
-  /** A durable value of the composition root's own, or undefined. */
   readMeta(key: string): string | undefined {
     return this.#copy.readMeta(key);
   }
 
-  /** Stores such a value the way `save` stores a change. */
+  metaOf(prefix: string): Iterable<readonly [key: string, value: string]> {
+    return this.#copy.metaOf(prefix);
+  }
+
   writeMeta(key: string, value: string, commit: Commit): void {
     this.#writer.writeMeta(key, value, commit);
   }

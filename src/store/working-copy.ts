@@ -57,6 +57,10 @@ export class WorkingCopy implements RowIds {
     return this.#meta.get(key);
   }
 
+  *metaOf(prefix: string): Generator<readonly [key: string, value: string], void> {
+    for (const entry of this.#meta) if (entry[0].startsWith(prefix)) yield entry;
+  }
+
   counts(): { aors: number; bindings: number; deRegistrations: number } {
     return {
       aors: this.#records.size,
@@ -117,8 +121,10 @@ export class WorkingCopy implements RowIds {
     this.#outbox.set(row[0], readOutboxRow(row));
   }
 
+  /** An empty value is none. */
   writeMeta(key: string, value: string): void {
-    this.#meta.set(key, value);
+    if (value === "") this.#meta.delete(key);
+    else this.#meta.set(key, value);
   }
 
   /** Inserts a binding by its row id, or replaces the one with its ctid. */

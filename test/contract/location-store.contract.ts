@@ -57,6 +57,27 @@ export function testLocationStore({ name, open, histories }: LocationStoreContra
       expect([...store.records()]).toEqual([{ aor: AOR, bindings: [binding] }]);
     });
 
+    test("values besides the location data are found by their keys, and an empty one is forgotten", async () => {
+      const write = async (key: string, value: string): Promise<void> =>
+        new Promise((resolve, reject) => {
+          store.writeMeta(key, value, { committed: resolve, failed: reject });
+        });
+      await write("a:1", "x");
+      await write("a:2", "y");
+      await write("b:1", "z");
+      await write("a:1", "new");
+      expect(store.readMeta("a:1")).toBe("new");
+      expect(new Map(store.metaOf("a:"))).toEqual(
+        new Map([
+          ["a:1", "new"],
+          ["a:2", "y"],
+        ]),
+      );
+      await write("a:1", "");
+      expect(store.readMeta("a:1")).toBeUndefined();
+      expect([...store.metaOf("")]).toHaveLength(2);
+    });
+
     test("a copy of a stored binding made by spreading is a plain binding", async () => {
       await put(store, AOR, buildBinding("a"));
       const [binding] = store.lookup(AOR)?.bindings ?? [];

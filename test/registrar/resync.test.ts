@@ -112,6 +112,17 @@ describe("what the answer means", () => {
     });
   });
 
+  test.each([
+    [3600, 0],
+    [20, 20 - POLICY.upstreamMarginSec],
+    [2, 1],
+  ])("%i s upstream shorten what depends on them, as a registration would", (sec, localSec) => {
+    const decided = outcome([`Contact: <${UPSTREAM_CONTACT}>;expires=${sec}`]);
+    const [put] = decided.kind === "accepted" ? decided.change.put : [];
+    const { expiresAtMs } = buildBinding();
+    expect(put?.expiresAtMs).toBe(localSec === 0 ? expiresAtMs : NOW_MS + localSec * 1000);
+  });
+
   test("an acceptance overtakes a de-registration that is owed", () => {
     expect(outcome([`Contact: <${UPSTREAM_CONTACT}>`])).toMatchObject({
       kind: "accepted",

@@ -33,8 +33,12 @@ export interface Sent {
   isAnswered: boolean;
   /** Whether its phone has been told 200, so that all of it is stored. */
   isSettled: boolean;
-  /** Whether midreg was killed before, and with it what it meant to take back. */
+  /** Whether midreg was killed before. */
   isKilled: boolean;
+  /** Whether it was killed before it could store what it meant to take back. */
+  isLost: boolean;
+  /** Whether midreg registers something anew by itself. */
+  readonly isResync: boolean;
 }
 
 /** Who may refresh a contact without asking the main registrar, and until when. */
@@ -57,7 +61,7 @@ export interface Account {
   /** Contacts that the main registrar has changed by a REGISTER whose phone has had no 200 yet. */
   readonly uncertain: ReadonlySet<string>;
   /**
-   * Contacts in doubt when midreg was killed, since doubts are kept in memory, and shared contacts that somebody
+   * Contacts in doubt when midreg was killed before it could store that, and shared contacts that somebody
    * unproven has changed, whose silence casts no doubt. Until a 200 to what was forwarded for them.
    */
   readonly unknowable: ReadonlySet<string>;

@@ -32,6 +32,8 @@ export class History {
   #store = new FaultyStore(this.#clock);
   #policy: RegisterPolicy;
   #world: World;
+  /** When the store has failed last. */
+  #failedAtMs = Number.NEGATIVE_INFINITY;
   #weather = { loss: 0, delayMs: 1, doubling: 0 };
 
   constructor(seed: number, mode: Mode) {
@@ -102,7 +104,8 @@ export class History {
     if (roll < 0.84) return this.#pass(this.#random.pick([0.01, 0.1, 1, 5, 12, 30, 70]));
     if (roll < 0.91) return this.#changeMain();
     if (roll < 0.95) return this.#changeWeather();
-    if (roll < 0.98) return this.#changeStore();
+    if (roll < 0.975) return this.#changeStore();
+    if (roll < 0.98) return this.#resync();
     return this.#killAndStart();
   }
 
@@ -129,6 +132,14 @@ export class History {
     this.#note("main registrar forgets everything");
     this.#ledger.forgets();
     this.#world.main.forget();
+    if (this.#random.chance(0.5)) this.#resync();
+  }
+
+  /** The operator has everything registered anew, slowly enough to be killed meanwhile. */
+  #resync(): void {
+    const rate = this.#random.pick([1, 100]);
+    const scope = { aor: undefined, upstream: undefined, rate };
+    this.#note(`resync: ${this.#world.server.admin.startResync(scope)}, ${rate} a second`);
   }
 
   #changeWeather(): void {
@@ -141,6 +152,7 @@ export class History {
   }
 
   #changeStore(): void {
+    if (this.#store.isFailing) this.#failedAtMs = this.#clock.nowMs();
     this.#store.isFailing = this.#random.chance(0.4);
     this.#store.commitMs = this.#random.pick([1, 3, 500]);
     this.#note(`store fails: ${this.#store.isFailing}, takes ${this.#store.commitMs} ms`);
@@ -148,6 +160,7 @@ export class History {
 
   /** kill -9, then a start with what the disk holds; sometimes the operator has changed the mode. */
   async #killAndStart(): Promise<void> {
+    if (this.#store.isFailing) this.#failedAtMs = this.#clock.nowMs();
     const kept = this.#store.kill(this.#random.below(this.#store.pending + 1));
     if (this.#random.chance(0.4)) {
       this.#policy = { ...this.#policy, mode: this.#random.pick(MODES) };
@@ -155,7 +168,8 @@ export class History {
     this.#note(`midreg is killed and starts in ${this.#policy.mode} mode, ${kept.length} kept`);
     this.#store = new FaultyStore(this.#clock, this.#store.inner);
     this.#world = new World({ after: this.#world, store: this.#store, policy: this.#policy });
-    this.#ledger.restarts(this.#world, this.#policy, kept);
+    const failedAtMs = this.#failedAtMs;
+    this.#ledger.restarts({ world: this.#world, policy: this.#policy }, { kept, failedAtMs });
     await this.#world.server.start();
   }
 

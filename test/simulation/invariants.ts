@@ -168,8 +168,7 @@ function noOrphanOnceOutboxIsEmpty(account: Account, user: string): void {
   if (world.recording.gauge("deregistrations_pending", {}) !== 0) return;
   for (const uri of world.main.contactsFor(to)) {
     const sent = account.sent.get(account.setBy.get(uri) ?? "");
-    const isOwn =
-      sent === undefined || (sent.isAnswered && sent.mode !== "mirror" && !sent.isKilled);
+    const isOwn = sent === undefined || (sent.isAnswered && sent.mode !== "mirror" && !sent.isLost);
     const leftMs = (world.main.expiryOf(to, uri) ?? 0) - nowMs;
     if (isOwn && leftMs > UPSTREAM_LAG_MS) fail(`${uri} is an orphan at the main registrar`);
   }

@@ -6,6 +6,7 @@ import type { Binding } from "../../src/location/binding.ts";
 import type { AorChange } from "../../src/location/change.ts";
 import type { RegisterPolicy } from "../../src/registrar/register-policy.ts";
 import { type Contact, contactsOf } from "../../src/sip/contact.ts";
+import type { SipResponse } from "../../src/sip/message.ts";
 import { headerLine, headerLines, requestOf, responseOf } from "../support/messages.ts";
 import type { World } from "../support/world.ts";
 import {
@@ -27,6 +28,10 @@ import {
 } from "./invariants.ts";
 
 const TRANSACTION_MS = 32_000;
+/** Longest time from the end of a REGISTER until what follows from it is stored: two commits of a slow store. */
+const STORED_MS = 1100;
+/** The same for a doubt, where the store has failed first. */
+const DOUBT_STORED_MS = 5000 + STORED_MS;
 /** What a granted lifetime may exceed the one asked for by: the deviation, and an answer that took long. */
 const GRANT_SLACK_MS = 30_000;
 
@@ -96,8 +101,15 @@ export class Ledger implements Account {
     for (const uri of contacts) this.forgotten.add(uri);
   }
 
-  /** midreg is killed and starts again; `kept` reached the disk unsaid. */
-  restarts(world: World, policy: RegisterPolicy, kept: readonly AorChange[]): void {
+  /**
+   * midreg is killed and starts again. Of what it was about to store, `kept` reached the disk unsaid; `failedAtMs` is
+   * when the store has failed last.
+   */
+  restarts(
+    { world, policy }: Pick<Account, "world" | "policy">,
+    { kept, failedAtMs }: { readonly kept: readonly AorChange[]; readonly failedAtMs: number },
+  ): void {
+    this.#losesWhatIsNotStored(failedAtMs);
     this.world = world;
     this.policy = policy;
     for (const sent of this.sent.values()) {
@@ -105,9 +117,8 @@ export class Ledger implements Account {
       sent.isKilled = true;
       sent.endMs = Math.min(sent.endMs, this.nowMs);
     }
-    // Transactions and doubts are kept in memory only.
+    // Transactions are kept in memory only.
     this.#seenAnswers.clear();
-    for (const uri of this.uncertain) this.unknowable.add(uri);
     for (const { aor, put, touch, remove } of kept) {
       const user = aor.replace(/@.*/u, "");
       const known = this.bindings(user);
@@ -118,6 +129,22 @@ export class Ledger implements Account {
         const leftMs = left.get(key.slice(user.length + 1)) ?? 0;
         this.promised.set(key, Math.min(untilMs, leftMs));
       }
+    }
+  }
+
+  /** Doubts, and what was to be taken back, are lost unless there was time to store them. */
+  #losesWhatIsNotStored(failedAtMs: number): void {
+    const open = [...this.sent.values()].filter(({ isSettled }) => !isSettled);
+    const isFresh = ({ endMs }: Sent): boolean => endMs > this.nowMs - STORED_MS;
+    for (const sent of open) sent.isLost ||= isFresh(sent) || failedAtMs >= sent.startMs;
+    const isShaky = failedAtMs > this.nowMs - DOUBT_STORED_MS;
+    const recent = open.filter(isFresh);
+    for (const uri of this.uncertain) {
+      const isUnderWay = recent.some(
+        ({ contacts, to }) =>
+          contacts.includes(uri) || this.sent.get(this.setBy.get(uri) ?? "")?.to === to,
+      );
+      if (isShaky || isUnderWay) this.unknowable.add(uri);
     }
   }
 
@@ -132,10 +159,8 @@ export class Ledger implements Account {
     if (contacts === "*") return this.#loses(request.to.uri, isUnproven || isLate);
     for (const contact of contacts) this.#sets(contact, branch);
     const uris = contacts.map(({ uri }) => uri);
-    if (asked !== undefined) {
-      this.#gainProof(asked);
-      addAll(this.uncertain, uris);
-    }
+    if (asked !== undefined) this.#gainProof(asked);
+    addAll(this.uncertain, uris);
     // Only a shared contact concerns others.
     if (isUnproven && this.policy.mode === "aor") addAll(this.unknowable, uris);
     // What comes late may undo what the midreg that runs now has heard of already.
@@ -194,6 +219,8 @@ export class Ledger implements Account {
       isAnswered: false,
       isSettled: false,
       isKilled: false,
+      isLost: false,
+      isResync: contacts !== "*" && branchOf(text, 1) === "" && contacts?.[0]?.expires !== 0,
     };
     this.sent.set(branch, sent);
     this.#forwarded.set(branchOf(text, 1), sent);
@@ -206,8 +233,25 @@ export class Ledger implements Account {
     const atMs = this.nowMs + delayMs;
     if (sent === undefined || atMs >= sent.endMs || sent.isKilled) return;
     if (!sent.isAnswered) this.#note(`main answers ${response.status}`);
+    if (sent.isResync && response.status === 200) this.#shortens(sent, response);
     sent.isAnswered = true;
     sent.endMs = atMs;
+  }
+
+  /** A resync has got a shorter life than what depends on it. */
+  #shortens({ to, startMs, contacts }: Sent, response: SipResponse): void {
+    const listed = contactsOf(response);
+    const own = listed === "*" ? [] : (listed ?? []).filter(({ uri }) => contacts.includes(uri));
+    const user = to.replace(/^sip:|@.*/gu, "");
+    for (const { uri, expires = 0 } of own) {
+      const leastSec = Math.min(expires - this.policy.upstreamMarginSec, Math.floor(expires / 2));
+      for (const { contact, upstream } of this.bindings(user)) {
+        const key = `${user} ${contact}`;
+        const untilMs = this.promised.get(key);
+        if (upstream.contact !== uri || untilMs === undefined) continue;
+        this.promised.set(key, Math.min(untilMs, startMs + leastSec * 1000));
+      }
+    }
   }
 
   /** midreg answers a phone. */

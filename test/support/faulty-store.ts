@@ -15,8 +15,8 @@ export class FaultyStore implements LocationStore {
   /** Changes that were asked for, committed or not. */
   readonly asked: AorChange[] = [];
   readonly #clock: VirtualClock;
-  /** Changes on their way to the disk, in order. */
-  readonly #pending = new Set<AorChange>();
+  /** Changes on their way to the disk, in order; other values among them. */
+  readonly #pending = new Set<AorChange | readonly [key: string, value: string]>();
   #isKilled = false;
 
   constructor(clock: VirtualClock, inner = new MemoryStore()) {
@@ -30,8 +30,13 @@ export class FaultyStore implements LocationStore {
    */
   kill(count: number): readonly AorChange[] {
     this.#isKilled = true;
-    const kept = this.isFailing ? [] : [...this.#pending].slice(0, count);
-    for (const change of kept) this.inner.save(change, NOBODY);
+    const written = this.isFailing ? [] : [...this.#pending].slice(0, count);
+    const kept: AorChange[] = [];
+    for (const one of written) {
+      if ("aor" in one) kept.push(one);
+      if ("aor" in one) this.inner.save(one, NOBODY);
+      else this.inner.writeMeta(...one, NOBODY);
+    }
     return kept;
   }
 
@@ -58,13 +63,33 @@ export class FaultyStore implements LocationStore {
 
   save(change: AorChange, commit: Commit): void {
     this.asked.push(change);
+    this.#write(change, commit, () => this.inner.save(change, commit));
+  }
+
+  readMeta(key: string): string | undefined {
+    return this.inner.readMeta(key);
+  }
+
+  metaOf(prefix: string): Iterable<readonly [key: string, value: string]> {
+    return this.inner.metaOf(prefix);
+  }
+
+  writeMeta(key: string, value: string, commit: Commit): void {
+    this.#write([key, value], commit, () => this.inner.writeMeta(key, value, commit));
+  }
+
+  #write(
+    what: AorChange | readonly [key: string, value: string],
+    commit: Commit,
+    write: () => void,
+  ): void {
     const willFail = this.isFailing;
-    this.#pending.add(change);
+    this.#pending.add(what);
     this.#clock.later(this.commitMs, () => {
       if (this.#isKilled) return;
-      this.#pending.delete(change);
+      this.#pending.delete(what);
       if (willFail) commit.failed("disk full");
-      else this.inner.save(change, commit);
+      else write();
     });
   }
 
