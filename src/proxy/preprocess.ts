@@ -103,9 +103,13 @@ function isDouble({ uri }: RouteValue): boolean {
   return uriParam(uri, "r2") !== undefined;
 }
 
-/** Of several tokens in a row the last counts: then both ends are devices, and this is the last hop. */
+/**
+ * Of several tokens in a row the last counts: then both ends are devices, and this is the last hop. A request that is
+ * in no dialog has no use for one, and whoever has seen one must not begin a dialog with it.
+ */
 function openToken({ request, mac }: ProxyInput, own: readonly Uri[]): OpenedToken | undefined {
   const { callId } = request;
+  if (request.toTag === "") return undefined;
   for (const { user = "" } of own.toReversed()) {
     for (const initiatorTag of [request.fromTag, request.toTag]) {
       const seal = { callId, initiatorTag };

@@ -14,6 +14,7 @@ import type {
   RelayBranch,
 } from "./proxy-input.ts";
 import { refuse } from "./refuse.ts";
+import { isWithinDialog } from "./route-policy.ts";
 
 /** Where a request goes, or why it does not. */
 export type Routed =
@@ -33,8 +34,8 @@ export function relayOne(direction: "to-device" | "to-upstream", branch: RelayBr
 }
 
 /**
- * Routes a request inside a dialog that was set up through midreg. The seal proves that its sender took
- * part in that dialog, so it is served whatever address it comes from.
+ * Routes a request inside a dialog that was set up through midreg. The seal proves that its sender has seen
+ * that dialog, so it is served whatever address it comes from, as far as route-policy.ts says.
  */
 export function routeInDialog(
   input: ProxyInput,
@@ -44,11 +45,13 @@ export function routeInDialog(
   const isToDevice = (token.role === "callee") === isFromInitiator;
   const isFromDevice = input.sender === "device" || !isToDevice;
   const forwarding = { input, route, isFromDevice };
-  // Only inside the dialog: a seal in the Route of a new request opens no way to have it recorded.
-  const hasTarget = isToDevice && input.request.toTag !== "";
-  const target = hasTarget ? resolveRemoteTarget(input, route, token) : undefined;
-  if (target !== undefined) return relayToGruu(forwarding, target);
   const binding = input.bindingOf(token.ctid);
+  if (input.sender === "stranger" && !isWithinDialog(input, route, isToDevice, binding)) {
+    return refuse("foreign-route");
+  }
+  const target = isToDevice ? resolveRemoteTarget(input, route, token) : undefined;
+  if (target !== undefined) return relayToGruu(forwarding, target);
+  if (isNobody(input, route, isToDevice, token)) return refuse("no-dialog");
   const flow = binding?.source ?? token.flow;
   const uri = isToDevice ? deviceTarget(route.uri, binding) : undefined;
   const { rewrite, next, requestUri } = forward(forwarding, uri);
@@ -60,6 +63,21 @@ export function routeInDialog(
   const nextHop: NextHop =
     next === undefined ? { kind: "flow", flow } : { kind: "uri", uri: next, flow };
   return relayOne("to-device", { text, nextHop });
+}
+
+/**
+ * Whether the way ends at midreg itself (RFC 3261 section 12.2.2): at a contact of another device's than the dialog's,
+ * or on the side of the main registrar, where midreg has no contact of its own.
+ */
+function isNobody(
+  input: ProxyInput,
+  { uri, target, left }: Preprocessed,
+  isToDevice: boolean,
+  token: DialogToken,
+): boolean {
+  if (left.length > 0 || !isOwnUri(input, uri)) return false;
+  const ctid = input.ctidOf(target);
+  return !isToDevice || (ctid !== undefined && ctid !== token.ctid);
 }
 
 /** The device's own contact, where others know it without its push parameters only. */

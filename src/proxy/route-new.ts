@@ -1,10 +1,7 @@
 /** Requests that no token of midreg's puts into a dialog (RFC 3261 section 16.5). */
 import type { Binding } from "../location/binding.ts";
 import { isTemporaryGruu } from "../location/gruu.ts";
-import { isSameUri } from "../sip/compare-uri.ts";
 import { contactsOf } from "../sip/contact.ts";
-import { parseNameAddr } from "../sip/name-addr.ts";
-import { splitList } from "../sip/split-list.ts";
 import { parseUri, type Uri } from "../sip/uri.ts";
 import type { DialogToken } from "./dialog-token.ts";
 import { forkTargets } from "./fork-targets.ts";
@@ -15,6 +12,7 @@ import type { ProxyInput } from "./proxy-input.ts";
 import { recordRoute } from "./record-route.ts";
 import { refuse, refuseUnknown } from "./refuse.ts";
 import { type Routed, relayOne, relayToGruu } from "./route-in-dialog.ts";
+import { isUpstreamRoute } from "./route-policy.ts";
 
 /** Routes a request of the main registrar to devices, and one of a device to the main registrar. */
 export function routeNew(input: ProxyInput, route: Preprocessed): Routed {
@@ -51,7 +49,10 @@ function relayToUpstream(forwarding: Forwarding): Routed {
   const { uri } = route;
   const [first] = route.left;
   // A device may choose its way as far as the main registrar has told it: no relay for anybody's Routes.
-  if (first !== undefined && !isUpstreamRoute(input, first.uri, first.uriText)) {
+  if (
+    first !== undefined &&
+    !isUpstreamRoute(input, first.uri, first.uriText, input.callerBinding())
+  ) {
     return refuse("foreign-route");
   }
   // A temporary GRUU keeps midreg's host, so that the main registrar sends it back here.
@@ -67,24 +68,6 @@ function relayToUpstream(forwarding: Forwarding): Routed {
     text: rewrite.toText(),
     nextHop: { kind: "upstream", upstream: input.upstream },
   });
-}
-
-/** The main registrar itself, the domain it serves, or a Service-Route of its own (RFC 3608). */
-function isUpstreamRoute(input: ProxyInput, route: Uri, routeText: string): boolean {
-  if (input.isUpstreamHost(route.host, route.port)) return true;
-  const binding = input.callerBinding();
-  if (binding === undefined) return false;
-  const served = parseUri(binding.upstream.requestUri)?.host ?? "";
-  if (served !== "" && served.toLowerCase() === route.host.toLowerCase()) return true;
-  return serviceRoutesOf(binding).some((uri) => isSameUri(uri, routeText));
-}
-
-const SERVICE_ROUTE = /^service-route[ \t]*:(.*)$/gimu;
-
-function serviceRoutesOf({ replay }: Binding): readonly string[] {
-  const lines = [...replay.matchAll(SERVICE_ROUTE)].map(([, value = ""]) => value.trim());
-  const values = lines.flatMap((line) => splitList(line) ?? []);
-  return values.flatMap((value) => parseNameAddr(value)?.uri ?? []);
 }
 
 /**

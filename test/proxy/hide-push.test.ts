@@ -49,7 +49,7 @@ describe("the Contact of a device loses its push parameters", () => {
     const parts: InputParts = {
       sender: "stranger",
       method: "UPDATE",
-      uri: "sip:bob@203.0.113.9",
+      uri: "sip:bob@192.0.2.50",
       routes: [ownRoute()],
       from: "<sip:alice@sip.test>;tag=alice",
       to: "<sip:bob@sip.test>;tag=bob",
