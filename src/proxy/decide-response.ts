@@ -20,7 +20,7 @@ export function decideResponse(
   others: readonly SipResponse[] = [],
 ): RelayedResponse {
   if (response.status === 100 || !hasFurtherVia(response)) return { kind: "stop" };
-  const rewrite = new MessageRewrite(response).removeFirstValue(HEADER.via);
+  const rewrite = new MessageRewrite(response).removeFirstValue(HEADER.via).measureBody();
   if (direction === "to-device") hidePush(rewrite, response);
   if (isChallenge(response)) addChallenges(rewrite, response, others);
   const instead = direction === "to-device" ? SAID_OF_DEVICES[response.status] : undefined;

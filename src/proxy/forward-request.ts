@@ -54,6 +54,7 @@ export function forward(
   rewrite.set(HEADER.maxForwards, `Max-Forwards: ${nextMaxForwards(request)}`);
   // server/leg.ts writes it, with the share of each branch.
   rewrite.removeAll(HEADER.maxBreadth);
+  rewrite.measureBody();
   if (isFromDevice) hidePush(rewrite, request);
   const values = path === "" ? [] : (splitList(path) ?? []);
   const routes = [...values, ...route.left.map(({ text }) => text)];

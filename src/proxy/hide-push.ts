@@ -13,10 +13,16 @@ import { parseParams, withoutParams } from "../sip/params.ts";
 import { splitList } from "../sip/split-list.ts";
 import { parseUri, serializeUri, type Uri } from "../sip/uri.ts";
 
-/** Takes push parameters out of the Contact of a message; other bytes stay as they are. */
+/** Takes push parameters out of the contacts that a message holds; other bytes stay as they are. */
 export function hidePush(rewrite: MessageRewrite, message: SipRequest | SipResponse): void {
-  let line = findLine(message, HEADER.contact);
-  for (; line !== -1; line = findLine(message, HEADER.contact, line + 1)) {
+  for (const id of CONTACTS) hidePushIn(rewrite, message, id);
+}
+
+/** Where a device names itself: a REFER may ask to call it (RFC 3515). */
+const CONTACTS: readonly number[] = [HEADER.contact, HEADER.referTo];
+
+function hidePushIn(rewrite: MessageRewrite, message: SipRequest | SipResponse, id: number): void {
+  for (let line = findLine(message, id); line !== -1; line = findLine(message, id, line + 1)) {
     const text = lineValue(message, line);
     if (!mayHoldPush(text)) continue;
     const values = splitList(text)?.map(withoutPush);
@@ -44,7 +50,7 @@ function mayHoldPush(text: string): boolean {
   return /pn-|app-id|;[^=]*%/iu.test(text);
 }
 
-/** One value of Contact; undefined when it is malformed. */
+/** One value of such a header; undefined when it is malformed. */
 function withoutPush(value: string): string | undefined {
   if (value === "*") return value;
   const address = parseNameAddr(value);

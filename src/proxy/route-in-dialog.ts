@@ -1,7 +1,7 @@
 /** Requests inside a dialog that was set up through midreg (RFC 3261 section 12.2, RFC 5627 section 6.1). */
 import type { Binding } from "../location/binding.ts";
 import type { GruuTarget } from "../location/gruu.ts";
-import type { Uri } from "../sip/uri.ts";
+import { type Uri, uriParam } from "../sip/uri.ts";
 import type { DialogToken } from "./dialog-token.ts";
 import { branchTo, type Forwarding, forward, requestUriOf } from "./forward-request.ts";
 import { isHiddenContact } from "./hide-push.ts";
@@ -76,7 +76,8 @@ function isNobody(
   token: DialogToken,
 ): boolean {
   if (left.length > 0 || !isOwnUri(input, uri)) return false;
-  const ctid = input.ctidOf(target);
+  // Another registrar's GRUU may have a host that midreg has too.
+  const ctid = uriParam(uri, "gr") === undefined ? input.ctidOf(target) : undefined;
   return !isToDevice || (ctid !== undefined && ctid !== token.ctid);
 }
 

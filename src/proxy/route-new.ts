@@ -2,7 +2,7 @@
 import type { Binding } from "../location/binding.ts";
 import { isTemporaryGruu } from "../location/gruu.ts";
 import { contactsOf } from "../sip/contact.ts";
-import { parseUri, type Uri } from "../sip/uri.ts";
+import { parseUri } from "../sip/uri.ts";
 import type { DialogToken } from "./dialog-token.ts";
 import { forkTargets } from "./fork-targets.ts";
 import { branchTo, type Forwarding, forward } from "./forward-request.ts";

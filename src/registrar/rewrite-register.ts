@@ -73,7 +73,8 @@ export function buildForward(
     .startLine(`REGISTER ${requestUri} SIP/2.0`)
     .removeAll(HEADER.path)
     .removeAll(HEADER.recordRoute)
-    .set(HEADER.maxForwards, `Max-Forwards: ${nextMaxForwards(request)}`);
+    .set(HEADER.maxForwards, `Max-Forwards: ${nextMaxForwards(request)}`)
+    .measureBody();
   // Mirror mode leaves the phone's own identity as it is.
   if (mode !== "mirror") {
     rewrite

@@ -58,10 +58,13 @@ export function onAck(ack: SipRequest, arrival: Arrival, context: RequestContext
   relayAck(ack, arrival, { ...branch, breadth, mark }, context);
 }
 
-/** Handles a CANCEL (RFC 3261 sections 9.2 and 16.10). */
+/**
+ * Handles a CANCEL (RFC 3261 sections 9.2 and 16.10). It cannot be challenged, so it has to come from the hop that
+ * sent its INVITE (section 22.1): its port may have changed, its address has not.
+ */
 export function onCancel(cancel: SipRequest, arrival: Arrival, context: RequestContext): void {
   const transaction = context.transactions.findCancelled(cancel);
-  if (transaction === undefined) {
+  if (transaction?.isFrom(arrival.address) !== true) {
     const phrase = "Call/Transaction Does Not Exist";
     answer(context, arrival, cancel, { status: 481, phrase, headers: "" });
     return;
@@ -184,7 +187,8 @@ function senderOf(arrival: Arrival, source: string, context: RequestContext): Se
 
 /**
  * A stateless answer (RFC 3261 section 8.2.7). Errors are bounded per source, except for the main registrar:
- * it has to know at once that a call went nowhere.
+ * it has to know at once that a call went nowhere. So are all answers to strangers, who may have lied about where
+ * they are.
  */
 function answer(
   context: RequestContext,
@@ -193,9 +197,10 @@ function answer(
   parts: { readonly status: number; readonly phrase: string; readonly headers: string },
 ): void {
   const { status, phrase, headers } = parts;
-  const { ids, transport, upstreams, errors } = context;
+  const { ids, transport, errors } = context;
   const { address } = arrival;
-  const isBounded = status >= 300 && upstreams.nameOf(arrival) === undefined;
+  const sender = senderOf(arrival, flowOf(arrival), context);
+  const isBounded = sender === "stranger" || (sender === "device" && status >= 300);
   if (isBounded && !errors.allows(address, arrival.atMs)) return;
   const toTag = statelessTag(request, ids);
   const text = buildResponse(request, status, phrase, { toTag, headers });

@@ -67,6 +67,11 @@ export class ServerTransaction implements TimerOwner {
     return this.#responseToTag;
   }
 
+  /** Whether the request came from that address. */
+  isFrom(address: string): boolean {
+    return this.#target.address === address;
+  }
+
   /** Gives a response, a whole message, to the client. */
   respond(status: number, text: string, toTag: string): void {
     const kind = status < 200 ? "provisional" : this.#finalKind(status);

@@ -98,6 +98,7 @@ export const HEADER = {
   sessionExpires: 39,
   maxBreadth: 40,
   replyTo: 41,
+  referTo: 44,
 } as const;
 
 const COMPACT: ReadonlyArray<readonly [string, string]> = [

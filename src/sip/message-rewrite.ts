@@ -104,6 +104,15 @@ export class MessageRewrite {
     return this.removeFirstValues(id, 1);
   }
 
+  /**
+   * Says how long the body is where the sender has not: a datagram may leave it out, a stream may not (RFC 3261
+   * sections 16.6 step 9 and 20.14).
+   */
+  measureBody(): this {
+    if (findLine(this.#message, HEADER.contentLength) !== -1) return this;
+    return this.append(`Content-Length: ${bodyOf(this.#message).length}`);
+  }
+
   /** The whole message as changed. */
   toText(): string {
     const message = this.#message;

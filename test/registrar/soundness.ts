@@ -30,6 +30,7 @@ import { NOW_MS } from "./fixtures.ts";
 const CTID = /^[0-9a-f]{16}$/u;
 /** Headers that forwarding may touch. */
 const TOUCHED = new Set<number>([
+  HEADER.contentLength,
   HEADER.maxForwards,
   HEADER.from,
   HEADER.callId,
@@ -158,6 +159,7 @@ export function faultsOfForward(input: RegisterInput, forward: ForwardedRegister
       To: isSame(sent.to, request.to),
       "From URI": sent.from.uri === request.from.uri,
       "other lines": isSame(untouched(sent), untouched(request)),
+      "length of the body": headerValues(sent, HEADER.contentLength).length === 1,
       "no Require: gruu": !input.policy.gruu || !required(sent).includes("gruu"),
       "other Require": isSame(
         required(sent).filter(isForMain(input)),
