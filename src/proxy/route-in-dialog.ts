@@ -43,26 +43,36 @@ export function routeInDialog(
   { token, isFromInitiator }: OpenedToken,
 ): Routed {
   const isToDevice = (token.role === "callee") === isFromInitiator;
-  const isFromDevice = input.sender === "device" || !isToDevice;
-  const forwarding = { input, route, isFromDevice };
   const binding = input.bindingOf(token.ctid);
   if (input.sender === "stranger" && !isWithinDialog(input, route, isToDevice, binding)) {
     return refuse("foreign-route");
   }
+  const isFromDevice = input.sender === "device" || !isToDevice;
+  const forwarding = { input, route, isFromDevice };
   const target = isToDevice ? resolveRemoteTarget(input, route, token) : undefined;
   if (target !== undefined) return relayToGruu(forwarding, target);
   if (isNobody(input, route, isToDevice, token)) return refuse("no-dialog");
+  return isToDevice ? relayToFlow(forwarding, token, binding) : relayBeyond(forwarding);
+}
+
+/** To the device by its present flow, or the one it had, or by what of the route is left. */
+function relayToFlow(
+  forwarding: Forwarding,
+  token: DialogToken,
+  binding: Binding | undefined,
+): Routed {
   const flow = binding?.source ?? token.flow;
-  const uri = isToDevice ? deviceTarget(route.uri, binding) : undefined;
-  const { rewrite, next, requestUri } = forward(forwarding, uri);
-  const text = rewrite.toText();
-  if (!isToDevice) {
-    const nextHop: NextHop = { kind: "uri", uri: next ?? requestUri, flow: undefined };
-    return relayOne("to-upstream", { text, nextHop });
-  }
+  const { rewrite, next } = forward(forwarding, deviceTarget(forwarding.route.uri, binding));
   const nextHop: NextHop =
     next === undefined ? { kind: "flow", flow } : { kind: "uri", uri: next, flow };
-  return relayOne("to-device", { text, nextHop });
+  return relayOne("to-device", { text: rewrite.toText(), nextHop });
+}
+
+/** To where the route of the dialog goes on, on the side of the main registrar. */
+function relayBeyond(forwarding: Forwarding): Routed {
+  const { rewrite, next, requestUri } = forward(forwarding);
+  const nextHop: NextHop = { kind: "uri", uri: next ?? requestUri, flow: undefined };
+  return relayOne("to-upstream", { text: rewrite.toText(), nextHop });
 }
 
 /**

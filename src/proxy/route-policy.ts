@@ -1,9 +1,10 @@
 /** Which Routes are followed for whom: midreg is no relay for anybody's (RFC 3261 section 26.1.5). */
 import type { Binding } from "../location/binding.ts";
 import { isSameUri } from "../sip/compare-uri.ts";
+import { isSameHost } from "../sip/host.ts";
 import { parseNameAddr } from "../sip/name-addr.ts";
 import { splitList } from "../sip/split-list.ts";
-import { parseUri, type Uri } from "../sip/uri.ts";
+import { parseUri, type Uri, uriParam } from "../sip/uri.ts";
 import { isOwnUri, type Preprocessed } from "./preprocess.ts";
 import type { ProxyInput } from "./proxy-input.ts";
 
@@ -17,11 +18,14 @@ export function isUpstreamRoute(
   uriText: string,
   binding: Binding | undefined,
 ): boolean {
-  if (input.isUpstreamHost(uri.host, uri.port)) return true;
-  if (binding === undefined) return false;
-  const served = parseUri(binding.upstream.requestUri)?.host ?? "";
-  if (served !== "" && served.toLowerCase() === uri.host.toLowerCase()) return true;
-  return serviceRoutesOf(binding).some((route) => isSameUri(route, uriText));
+  const served = parseUri(binding?.upstream.requestUri ?? "")?.host ?? "";
+  // An maddr is where the request would go, whatever the host says.
+  if (uri.host !== "" && uriParam(uri, "maddr") === undefined) {
+    if (input.isUpstreamHost(uri.host, uri.port) || isSameHost(served, uri.host)) return true;
+  }
+  return (
+    binding !== undefined && serviceRoutesOf(binding).some((route) => isSameUri(route, uriText))
+  );
 }
 
 const SERVICE_ROUTE = /^service-route[ \t]*:(.*)$/gimu;
@@ -45,7 +49,9 @@ export function isWithinDialog(
   binding: Binding | undefined,
 ): boolean {
   const [first] = left;
-  if (first !== undefined && isOwnUri(input, first.uri)) return true;
+  if (first !== undefined && isOwnUri(input, first.uri)) {
+    return uriParam(first.uri, "maddr") === undefined;
+  }
   if (!isToDevice) {
     const { uri: hop, uriText } = first ?? { uri, uriText: target };
     return isUpstreamRoute(input, hop, uriText, binding);
@@ -54,11 +60,10 @@ export function isWithinDialog(
 }
 
 /** An edge proxy may record another port or transport than it has put into its Path, but hardly another host. */
-function isPathHop({ host }: Uri, binding: Binding | undefined): boolean {
+function isPathHop(uri: Uri, binding: Binding | undefined): boolean {
+  if (uri.host === "" || uriParam(uri, "maddr") !== undefined) return false;
   const hops = splitList(binding?.path ?? "") ?? [];
-  return hops.some(
-    (hop) =>
-      host !== "" &&
-      parseUri(parseNameAddr(hop)?.uri ?? "")?.host.toLowerCase() === host.toLowerCase(),
+  return hops.some((hop) =>
+    isSameHost(parseUri(parseNameAddr(hop)?.uri ?? "")?.host ?? "", uri.host),
   );
 }
