@@ -1,6 +1,7 @@
 /**
  * Settings of mid_registrar about single registrations, most of which rules may set as well (settings-rules.ts).
  */
+import { seconds } from "./duration.ts";
 import { choice, leaf, listOf, onOrOff, wholeNumber } from "./leaf.ts";
 import { parseSource } from "./settings-rules.ts";
 import { parseAttr, parseDefaultQ, parseMatchingMode } from "./sip-syntax.ts";
@@ -57,6 +58,21 @@ export const policySettings = {
         "Proxies that are believed about where devices are (received in Path): ADDRESS or NETWORK/BITS.",
     }),
   ).prefault([]),
+  outbound_mode: choice(
+    {
+      values: ["off", "supported", "required"],
+      aliases: { 0: "off", 1: "supported", 2: "required" },
+    },
+    "Registrations of flows (RFC 5626): refused when required, taken, or demanded of every phone.",
+  ).prefault("supported"),
+  regid_mode: onOrOff(
+    "Whether reg-id tells the flows of a phone apart even where its first hop does not do outbound.",
+  ).prefault("false"),
+  flow_timer: seconds(
+    0,
+    3600,
+    "Flow-Timer: how often phones with registered flows are to send keep-alives; 0 leaves it to them.",
+  ).prefault("0"),
   only_request_contacts: onOrOff(
     "Whether the answer to a REGISTER lists its own contacts only, instead of all of the user.",
   ).prefault("false"),

@@ -16,6 +16,7 @@ import type { SipRequest, SipResponse } from "../sip/message.ts";
 import { gruuSourceOf, registrationStart, restartedSiblings, upstreamGruuOf } from "./gruu.ts";
 import { tooBriefFor } from "./interval-too-brief.ts";
 import { lifetimeWithin } from "./lifetimes.ts";
+import { outboundLines } from "./outbound.ts";
 import { onePerKey, placeOf, strayKey, underNameOfItsOwn } from "./owed.ts";
 import { answerCaps, foreignCaps } from "./push-request.ts";
 import type { RegisterAsk } from "./read-register.ts";
@@ -454,7 +455,7 @@ function accepted(
   const listed = listedBindings(input.ask, valid, asked);
   const contacts = contactLine(listed, input.nowMs, undefined, gruuSourceOf(input));
   const caps = acceptedCaps(input, response);
-  const own = contacts + caps + pathLine(input.ask);
+  const own = contacts + outboundLines(input.ask) + caps + pathLine(input.ask);
   const kept = caps === "" ? KEPT_OF_2XX : KEPT_BESIDE_CAPS;
   const text = restoreResponse(input, response, { kept, own });
   return { reason: "accepted", change, status: response.status, text, undo };

@@ -3,12 +3,13 @@ import { type AorChange, buildChange, type Touch } from "../location/change.ts";
 import { contactKey, type MatchingMode, validBindings } from "../location/match-contact.ts";
 import { buildResponse, statelessTag } from "../sip/build-response.ts";
 import { HEADER } from "../sip/header-name.ts";
-import { secondsHeader, tokensOf } from "../sip/header-values.ts";
-import { hasHeader } from "../sip/message.ts";
+import { secondsHeader } from "../sip/header-values.ts";
 import { makeRoom } from "./contact-limit.ts";
 import { gruuSourceOf, registrationStart, restartedSiblings } from "./gruu.ts";
 import { type ForwardReason, type JudgedContact, judgeContact } from "./judge-contact.ts";
 import { isSpread } from "./lifetimes.ts";
+import { outboundLines } from "./outbound.ts";
+import { requiresMore } from "./own-extensions.ts";
 import { answerCaps } from "./push-request.ts";
 import { methodsOf, userAgentOf } from "./read-register.ts";
 import { contactLine, listedBindings, pathLine, retryAfterLine } from "./register-answer.ts";
@@ -48,18 +49,11 @@ export function decideRegister(input: RegisterInput): RegisterDecision {
   if (judged.some(({ verdict }) => verdict === "old-cseq")) return rejectOldCSeq(input);
   const evicted = makeRoom(input, judged);
   if (evicted === undefined) return reject(input, "too-many-contacts", 503, "Too many contacts");
-  if (requiresMore(input)) return forward(input, "require", judged, evicted);
+  if (requiresMore(input.request, input.policy)) return forward(input, "require", judged, evicted);
   if (judged.length === 0) return decideFetch(input);
   const reason = forwardReason(input, judged);
   if (reason !== undefined) return forward(input, reason, judged, evicted);
   return absorb(input, judged, judged[0]?.binding);
-}
-
-/** Whether the device requires something that is not midreg's own to give. */
-function requiresMore({ request, policy }: RegisterInput): boolean {
-  if (!hasHeader(request, HEADER.require)) return false;
-  const tags = tokensOf(request, HEADER.require);
-  return !policy.gruu || tags.length === 0 || tags.some((tag) => tag !== "gruu");
 }
 
 function judgeAll(input: RegisterInput): readonly JudgedContact[] {
@@ -75,7 +69,8 @@ function lastWords(judged: readonly JudgedContact[], mode: MatchingMode): Judged
   const byBinding = new Map<string, JudgedContact>();
   for (const contact of judged) {
     const { asked, binding } = contact;
-    const key = asked.pushKey === "" ? (contactKey(asked, mode) ?? asked.uri) : asked.pushKey;
+    const named = asked.pushKey === "" ? contactKey(asked, mode) : asked.pushKey;
+    const key = asked.flowKey ?? named ?? asked.uri;
     byBinding.set(binding?.ctid ?? key, contact);
   }
   return [...byBinding.values()];
@@ -180,11 +175,7 @@ function moveBinding(
   const moved = {
     ...binding,
     ...buildTouch(input, contact, binding),
-    // Where the URI tells devices apart it stays as first seen, otherwise it may be a new address.
-    contact:
-      input.policy.matchingMode.startsWith("contact") && contact.asked.push === binding.push
-        ? binding.contact
-        : contact.asked.uri,
+    contact: keepsContact(input, contact, binding) ? binding.contact : contact.asked.uri,
     push: contact.asked.push,
     params: contact.asked.params,
     q: contact.asked.q,
@@ -197,6 +188,16 @@ function moveBinding(
     registeredAtMs: startOf(input, binding, contact.asked.params),
   };
   return isChanged(moved, binding) ? moved : undefined;
+}
+
+/** Where the URI tells devices apart it stays as first seen, otherwise it may be a new address. */
+function keepsContact(
+  { policy }: RegisterInput,
+  { asked }: JudgedContact,
+  { push }: Binding,
+): boolean {
+  const isUriTelling = asked.flowKey === undefined && policy.matchingMode.startsWith("contact");
+  return isUriTelling && asked.push === push;
 }
 
 function startOf(
@@ -235,18 +236,19 @@ interface Absorbed {
 function answer200(
   input: RegisterInput,
   { touch, put, remove, judged, asked }: Absorbed,
-  own: Binding | undefined,
+  sender: Binding | undefined,
 ): string {
   const valid = validBindings(withPut(input.record, put), input.nowMs);
   const kept = remove.length === 0 ? valid : valid.filter(({ ctid }) => !remove.includes(ctid));
   const listed = listedBindings(input.ask, kept, asked);
   // Headers of the main registrar's own 200 that phones need again, such as Service-Route.
-  const replay = own?.replay ?? "";
+  const replay = sender?.replay ?? "";
   const contacts = contactLine(listed, input.nowMs, touch, gruuSourceOf(input));
   const caps = input.ask.offers === undefined ? "" : absorbedCaps(input, judged);
-  const headers = contacts + caps + pathLine(input.ask) + replay + input.dateLine;
+  const own = outboundLines(input.ask) + caps + pathLine(input.ask);
+  const headers = contacts + own + replay + input.dateLine;
   // RFC 3261 section 8.2.7: a stateless answer has the same tag each time it is given.
-  const toTag = own?.ctid ?? statelessTag(input.request, input.ids);
+  const toTag = sender?.ctid ?? statelessTag(input.request, input.ids);
   return buildResponse(input.request, 200, "OK", { toTag, headers });
 }
 

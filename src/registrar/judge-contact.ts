@@ -1,5 +1,6 @@
 import type { Binding } from "../location/binding.ts";
-import { findBinding } from "../location/match-contact.ts";
+import { findBinding, matchContact } from "../location/match-contact.ts";
+import { findFlow, withoutFlows } from "../location/match-flow.ts";
 import { spreadLifetime } from "./lifetimes.ts";
 import { findPushed } from "./match-push.ts";
 import type { AskedContact } from "./read-register.ts";
@@ -46,11 +47,8 @@ export function judgeContact(
   input: RegisterInput,
   fraction: number,
 ): JudgedContact {
-  const { record, request, policy } = input;
-  const binding =
-    policy.push !== undefined && policy.matchingMode === "contact"
-      ? findPushed(record, asked, policy.push.matchParams)
-      : findBinding(record, asked, request.callId, policy.matchingMode);
+  const { record, policy } = input;
+  const binding = bindingFor(asked, input);
   const lifetimeSec = spreadLifetime(asked.lifetimeSec, policy, fraction, asked.rangePercent);
   if (binding === undefined) {
     const unknown = record === undefined ? "new-aor" : "new-contact";
@@ -59,6 +57,26 @@ export function judgeContact(
   const known = judgeKnown(asked, binding, input);
   const verdict = known === "refresh" ? judgeUpstream(binding, lifetimeSec, input) : known;
   return { asked, binding, verdict, lifetimeSec };
+}
+
+/**
+ * The binding that a contact means: of a flow the one with its instance and reg-id, else one that is no flow's, by
+ * how it is woken or by the matching mode. A removal may name a flow by its URI alone.
+ */
+function bindingFor(
+  asked: AskedContact,
+  { record, request, policy }: RegisterInput,
+): Binding | undefined {
+  const { flowKey, params, uri, lifetimeSec } = asked;
+  if (flowKey !== undefined) return findFlow(record, flowKey, params);
+  const hasFlows = policy.outboundMode !== "off" || policy.usesRegIdAlways;
+  const plain = hasFlows ? withoutFlows(record) : record;
+  const found =
+    policy.push !== undefined && policy.matchingMode === "contact"
+      ? findPushed(plain, asked, policy.push.matchParams)
+      : findBinding(plain, asked, request.callId, policy.matchingMode);
+  if (found !== undefined || lifetimeSec > 0 || plain === record) return found;
+  return matchContact(record, uri);
 }
 
 /** Promise 2 of the design: the upstream registration outlives every local one, by a margin. */

@@ -1,4 +1,5 @@
 import { canonicalAor } from "../location/address-of-record.ts";
+import { flowKeyOf } from "../location/flow-key.ts";
 import { isEqualUri } from "../sip/compare-uri.ts";
 import { type Contact, contactsOf } from "../sip/contact.ts";
 import { HEADER } from "../sip/header-name.ts";
@@ -10,6 +11,7 @@ import { badRequest, type SipError } from "../sip/sip-error.ts";
 import { parseUri, type Uri } from "../sip/uri.ts";
 import { isOwnAor } from "./gruu.ts";
 import { askedLifetime, isTooBrief, rangePercentFor, requestedLifetime } from "./lifetimes.ts";
+import { type OutboundAsk, readOutbound } from "./outbound.ts";
 import { readPath } from "./path.ts";
 import { NOT_PUSHED, type PushedContact, type PushOffers, PushReader } from "./push-request.ts";
 import type { RegisterPolicy } from "./register-policy.ts";
@@ -26,6 +28,8 @@ export interface AskedContact extends PushedContact {
   readonly requestedSec: number;
   /** How much of that may be taken off at random, in percent. */
   readonly rangePercent: number;
+  /** The instance and reg-id that name its binding (RFC 5626); undefined where the URI does. */
+  readonly flowKey: string | undefined;
 }
 
 /** What a REGISTER asks for, checked against every limit before anything is looked up. */
@@ -46,6 +50,8 @@ export interface RegisterAsk {
   readonly supportsGruu: boolean;
   /** What it is told of push (push-request.ts). */
   readonly offers: PushOffers;
+  /** Whether a flow of it is registered and its 2xx says so (RFC 5626 section 6). */
+  readonly isOutbound: boolean;
 }
 
 /**
@@ -67,16 +73,18 @@ export function readRegister(
   const read = readPath(request, policy, from);
   if ("status" in read) return read;
   const { path, received } = read;
-  const isStar = contacts === "*";
   // RFC 3261 section 10.2.2: "*" is only for removal, and only with Expires: 0.
-  if (isStar && expires !== 0) return badRequest("Contact * without Expires 0");
+  if (contacts === "*" && expires !== 0) return badRequest("Contact * without Expires 0");
+  const outbound = readOutbound({ request, contacts, expires, path }, policy);
+  if ("status" in outbound) return outbound;
   const reader = pushReaderFor(request, policy);
-  const reading = { policy, reader, aorUri: request.to.uri };
-  const asked = isStar ? NO_CONTACTS : readContacts(contacts, expires, reading);
+  const reading = { expires, policy, reader, aorUri: request.to.uri, outbound };
+  const asked = readContacts(contacts, reading);
   if ("status" in asked) return asked;
   const { offers } = reader ?? NO_PUSH;
   const support = supportOf(request, path, policy);
-  return { policy, aor, contacts: asked, isStar, path, received, offers, ...support };
+  const own = { isStar: contacts === "*", isOutbound: outbound.isTold };
+  return { policy, aor, contacts: asked, path, received, offers, ...own, ...support };
 }
 
 function supportOf(
@@ -105,9 +113,12 @@ const NO_CONTACTS: readonly AskedContact[] = [];
 
 /** How contacts are read; without a reader nobody is pushed to. */
 interface ContactReading {
+  /** Expires header. */
+  readonly expires: number | undefined;
   readonly policy: RegisterPolicy;
   readonly reader: PushReader | undefined;
   readonly aorUri: string;
+  readonly outbound: OutboundAsk;
 }
 
 function pushReaderFor(request: SipRequest, { push }: RegisterPolicy): PushReader | undefined {
@@ -124,11 +135,15 @@ function readPushed(
   return isRemoval ? reader.readRemoval(uri) : reader.read(uri, params);
 }
 
+function flowKeyWhere({ usesRegId }: OutboundAsk, params: string): string | undefined {
+  return usesRegId ? flowKeyOf(params) : undefined;
+}
+
 function readContacts(
-  contacts: readonly Contact[],
-  expires: number | undefined,
-  { policy, reader, aorUri }: ContactReading,
+  contacts: readonly Contact[] | "*",
+  { expires, policy, reader, aorUri, outbound }: ContactReading,
 ): readonly AskedContact[] | SipError {
+  if (contacts === "*") return NO_CONTACTS;
   const asked: AskedContact[] = [];
   const uris: Uri[] = [];
   if (contacts.length > 1 && countUriParams(contacts) > MAX_URI_PARAMS) {
@@ -140,19 +155,22 @@ function readContacts(
     if (isTooBrief(contact.expires, expires, policy)) return tooBrief(policy);
     const lifetimeSec = askedLifetime(contact.expires, expires, policy);
     if (lifetimeSec > 0 && policy.gruu && isLoop(contact, uri, aorUri)) return LOOP;
-    const at = placeAmong(uris, asked, uri);
+    const params = keptParams(contact.params, policy, outbound);
+    const flowKey = flowKeyWhere(outbound, params);
+    const at = placeAmong(uris, asked, { uri, flowKey });
     const pushed = readPushed(uri, contact.params, lifetimeSec === 0, reader);
     if ("status" in pushed) return pushed;
     uris[at] = uri;
     asked[at] = {
       uri: contact.uri,
-      params: keptParams(contact.params),
+      params,
       q: contact.q ?? policy.defaultQ,
       lifetimeSec,
       requestedSec: requestedLifetime(contact.expires, expires, policy),
       rangePercent: rangePercentFor(contact.expires, expires, policy),
       push: pushed.push,
       pushKey: pushed.pushKey,
+      flowKey,
     };
   }
   return asked;
@@ -162,9 +180,16 @@ function readContacts(
  * Where a contact goes in the list: one that stands twice is one binding, and its last word counts. Equality is
  * not transitive, since a parameter is ignored that only one URI has (RFC 3261 section 19.1.4): ";x=1" and ";x=2"
  * differ, and both are the one without. That takes the place of all that it equals, so that no two of the list mean the same.
+ * Flows are told apart by their names alone (RFC 5626 section 6).
  */
-function placeAmong(uris: Uri[], asked: AskedContact[], uri: Uri): number {
-  const twins = uris.flatMap((other, at) => (isEqualUri(other, uri) ? [at] : []));
+function placeAmong(
+  uris: Uri[],
+  asked: AskedContact[],
+  { uri, flowKey }: { readonly uri: Uri; readonly flowKey: string | undefined },
+): number {
+  const isTwin = (other: Uri, at: number): boolean =>
+    asked[at]?.flowKey === flowKey && (flowKey !== undefined || isEqualUri(other, uri));
+  const twins = uris.flatMap((other, at) => (isTwin(other, at) ? [at] : []));
   for (const at of twins.slice(1).toReversed()) {
     uris.splice(at, 1);
     asked.splice(at, 1);
@@ -211,9 +236,15 @@ function checkContact(contact: Contact, policy: RegisterPolicy): Uri | SipError 
 /** What has a field of its own, and what only a registrar gives (RFC 5627 section 5.1). */
 const NOT_KEPT: ReadonlySet<string> = new Set(["q", "expires", "pub-gruu", "temp-gruu"]);
 
-function keptParams(params: string): string {
+/** A reg-id that does not count is ignored (RFC 5626 section 6), unless outbound is off and nobody looks at it. */
+function keptParams(
+  params: string,
+  { outboundMode }: RegisterPolicy,
+  { usesRegId }: OutboundAsk,
+): string {
   if (params === "") return "";
-  return withoutParams(params, (name) => NOT_KEPT.has(name));
+  const isRegIdKept = outboundMode === "off" || (usesRegId && flowKeyOf(params) !== undefined);
+  return withoutParams(params, (name) => NOT_KEPT.has(name) || (name === "reg-id" && !isRegIdKept));
 }
 
 /** User-Agent values are kept for operators to read, so no more of them than that takes. */

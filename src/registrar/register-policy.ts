@@ -57,6 +57,12 @@ export interface RegisterPolicy {
   readonly extraContactParams: string;
   /** Lower-case names of contact parameters that are passed on upstream. */
   readonly upstreamContactParams: readonly string[];
+  /** Whether registrations of flows are refused, taken, or demanded (RFC 5626). */
+  readonly outboundMode: "off" | "supported" | "required";
+  /** Whether instance and reg-id name a binding even where outbound does not apply (regid_mode). */
+  readonly usesRegIdAlways: boolean;
+  /** Flow-Timer for devices whose flows are registered; 0 for none. */
+  readonly flowTimerSec: number;
   /** Whether devices get GRUUs (RFC 5627). */
   readonly gruu: boolean;
   /** How devices that want to be woken are registered; undefined when none are woken (pn_enable). */

@@ -27,6 +27,9 @@ const REPLACED_IN_2XX: readonly number[] = [
   HEADER.contact,
   HEADER.expires,
   HEADER.path,
+  // What is said of flows is said by midreg, which they lead to; nothing else is required of a device by a 2xx.
+  HEADER.require,
+  HEADER.flowTimer,
 ];
 
 /** What of an answer other than a 2xx goes on. */

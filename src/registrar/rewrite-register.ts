@@ -8,13 +8,14 @@ import { parseAuthHeader } from "../sip/auth-header.ts";
 import { formatQ } from "../sip/contact.ts";
 import { defaultPort } from "../sip/default-port.ts";
 import { HEADER } from "../sip/header-name.ts";
-import { addressesOf, tokensOf } from "../sip/header-values.ts";
+import { addressesOf } from "../sip/header-values.ts";
 import { findLine, hasHeader, headerValue, lineValue, type SipRequest } from "../sip/message.ts";
 import { MessageRewrite } from "../sip/message-rewrite.ts";
 import type { NameAddr } from "../sip/name-addr.ts";
 import { withoutParams } from "../sip/params.ts";
 import { parseUri, uriParam } from "../sip/uri.ts";
 import type { JudgedContact } from "./judge-contact.ts";
+import { dropOwnExtensions } from "./own-extensions.ts";
 import { offerLines } from "./push-request.ts";
 import { type AskedContact, methodsOf, userAgentOf } from "./read-register.ts";
 import type { RegisterInput } from "./register-input.ts";
@@ -85,7 +86,7 @@ export function buildForward(
   if (contacts.length > 0) rewriteContacts(rewrite, input, { contacts, isRemoval });
   for (const line of offerLines(input.ask.offers)) rewrite.prepend(line);
   dropOwnRoute(rewrite, input);
-  dropGruuRequire(rewrite, input);
+  dropOwnExtensions(rewrite, request, policy);
   dropOwnCredentials(rewrite, input);
   return {
     text: rewrite.toText(),
@@ -137,11 +138,11 @@ function forwardContact(
 ): ForwardedContact {
   const { asked, binding, lifetimeSec } = judged;
   if (input.policy.mode === "aor") {
-    const ctid = binding?.ctid ?? newCtid(input, asked.uri);
+    const ctid = binding?.ctid ?? newCtid(input, asked);
     const contact = sharedContact(input, isRemovalOfAll);
     return { ctid, asked, lifetimeSec, binding, upstreamContact: contact };
   }
-  const ctid = binding?.ctid ?? newCtid(input, asked.uri);
+  const ctid = binding?.ctid ?? newCtid(input, asked);
   // A removal names what the main registrar knows, even if midreg's own address has changed since.
   const isRemoval = binding?.mode === input.policy.mode && asked.lifetimeSec === 0;
   const contact = isRemoval ? binding.upstream.contact : upstreamContact(asked, ctid, input);
@@ -150,12 +151,13 @@ function forwardContact(
 
 /**
  * The ctid of a contact that is not bound yet. A binding that was made with this URI may have taken
- * another spelling since, one that is equal to it but not to this contact: then it keeps the ctid.
+ * another spelling since, one that is equal to it but not to this contact: then it keeps the ctid. What a flow is
+ * named by stays the same when its contact changes.
  */
-function newCtid({ ids, ask, record }: RegisterInput, uri: string): string {
+function newCtid({ ids, ask, record }: RegisterInput, { uri, flowKey }: AskedContact): string {
   const isTaken = (ctid: string): boolean =>
     record?.bindings.some((binding) => binding.ctid === ctid) === true;
-  let device = uri;
+  let device = flowKey === undefined ? uri : `flow ${flowKey}`;
   let ctid = ids.ctid(ask.aor, device);
   while (isTaken(ctid)) {
     device += "\0";
@@ -294,16 +296,6 @@ function withTag({ display, uri, params }: NameAddr, tag: string): string {
 function nextMaxForwards(request: SipRequest): number {
   const value = headerValue(request, HEADER.maxForwards);
   return value === undefined ? 70 : Number(value) - 1;
-}
-
-/** GRUUs come from midreg, so a main registrar that knows none need not refuse (RFC 5627 section 5.1). */
-function dropGruuRequire(rewrite: MessageRewrite, { request, policy }: RegisterInput): void {
-  if (!policy.gruu || !hasHeader(request, HEADER.require)) return;
-  const tags = tokensOf(request, HEADER.require);
-  if (!tags.includes("gruu")) return;
-  const others = tags.filter((tag) => tag !== "gruu");
-  if (others.length === 0) rewrite.removeAll(HEADER.require);
-  else rewrite.set(HEADER.require, `Require: ${others.join(", ")}`);
 }
 
 /** A phone that has midreg as outbound proxy may name it in Route (RFC 3261 section 16.4). */

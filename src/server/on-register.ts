@@ -79,8 +79,10 @@ function refuse(
 
 /** Reasons of refusals before anything is looked up; the others are about malformed requests. */
 const REFUSALS: Readonly<Record<number, string>> = {
-  420: "path-unsupported",
+  420: "bad-extension",
+  421: "outbound-demanded",
   423: "too-brief",
+  439: "first-hop-lacks-outbound",
 };
 
 function answer(

@@ -3,6 +3,7 @@ import type { AorRecord, Binding, DeRegistration } from "../location/binding.ts"
 import type { AorChange } from "../location/change.ts";
 import type { DecisionFacts, Proof } from "../location/decision.ts";
 import { matchContact } from "../location/match-contact.ts";
+import { findFlow } from "../location/match-flow.ts";
 import type { RegisterDecision } from "../registrar/decide-register.ts";
 import type { RegisterAnswer } from "../registrar/decide-register-answer.ts";
 import type { RegisterAsk } from "../registrar/read-register.ts";
@@ -237,7 +238,9 @@ const PROOF_BY: Readonly<Record<RegisterPolicy["absorb"], Proof>> = {
 /** The binding that the first contact means. */
 function bindingOf({ ask, record }: DecidedRegister): Binding | undefined {
   const [asked] = ask.contacts;
-  return asked === undefined ? undefined : matchContact(record, asked.uri);
+  if (asked === undefined) return undefined;
+  const { uri, flowKey, params } = asked;
+  return flowKey === undefined ? matchContact(record, uri) : findFlow(record, flowKey, params);
 }
 
 function upstreamLeft(binding: Binding | undefined, nowMs: number): number | undefined {

@@ -36,6 +36,7 @@ describe("a REGISTER is read", () => {
           push: "",
           pushKey: "",
           rangePercent: 0,
+          flowKey: "<urn:x> 1",
         },
       ],
       policy,
@@ -45,6 +46,7 @@ describe("a REGISTER is read", () => {
       supportsPath: false,
       supportsGruu: false,
       offers: undefined,
+      isOutbound: false,
     });
   });
 

@@ -106,7 +106,7 @@ describe("the forwarded Contact", () => {
     [
       "header parameters dropped, as the reference",
       '<sip:alice@h>;+sip.instance="<urn:x>";reg-id=1;received="x"',
-      contactUpstream("alice@", "sip:alice@h"),
+      contactUpstream("alice@", "flow <urn:x> 1"),
     ],
     [
       "q and methods passed; differs (T22)",
