@@ -1,7 +1,9 @@
 import { describe, expect, test } from "vitest";
 import { parseNetwork } from "../../src/location/network.ts";
+import { FaultyStore } from "../support/faulty-store.ts";
 import { MainRegistrar } from "../support/main-registrar.ts";
 import { headerLine } from "../support/messages.ts";
+import { VirtualClock } from "../support/virtual-clock.ts";
 import { World, type WorldOptions } from "../support/world.ts";
 
 const SECOND = "192.0.2.60:5060";
@@ -178,4 +180,64 @@ test("a resync by name makes anew what that main registrar holds, and nothing el
   world.pass(5);
   expect(second.contactsFor(TO)).toHaveLength(1);
   expect(world.main.registers).toHaveLength(heard);
+});
+
+test("calls outlive what has expired only where the main registrar that holds it is down (use_expired_contacts)", async () => {
+  const { world, second } = await start({ ...WITH_RULES, lookup: { serveExpiredMs: 600_000 } });
+  world.phone("alice", "10.1.1.1:5060").register();
+  world.phone("bob", "198.51.100.7:5060").register();
+  world.pass(1);
+  second.isSilent = true;
+  world.pass(300);
+  expect(world.record(ALICE)?.bindings).toHaveLength(1);
+  expect(world.record("bob@sip.test")).toBeUndefined();
+  expect(world.main.contactsFor("sip:bob@sip.test")).toEqual([]);
+  second.isSilent = false;
+  world.pass(60);
+  expect(world.record(ALICE)).toBeUndefined();
+  expect(second.contactsFor(TO)).toEqual([]);
+});
+
+describe("what midreg could not store is taken back where it was accepted", () => {
+  test("a first registration", async () => {
+    const clock = new VirtualClock();
+    const store = new FaultyStore(clock);
+    const { world, second } = await start({ ...WITH_RULES, clock, store });
+    store.isFailing = true;
+    const phone = world.phone("alice", "10.1.1.1:5060");
+    phone.register();
+    world.pass(0.02);
+    expect(phone.lastStatus).toBe(503);
+    expect(second.contactsFor(TO)).toHaveLength(1);
+    world.pass(5);
+    expect(second.contactsFor(TO)).toEqual([]);
+    expect(world.main.registers).toEqual([]);
+  });
+
+  test("a registration that was to move, while the old one stays where it is", async () => {
+    const clock = new VirtualClock();
+    const store = new FaultyStore(clock);
+    const before = await start({ ...WITH_RULES, clock, store, rules: [] });
+    const phone = before.world.phone("alice", "10.1.1.1:5060");
+    phone.register();
+    before.world.pass(1);
+    const { world, second } = await restart(before, WITH_RULES);
+    store.isFailing = true;
+    phone.register();
+    world.pass(0.05);
+    expect(phone.lastStatus).toBe(503);
+    expect(second.contactsFor(TO)).toHaveLength(1);
+    world.pass(5);
+    expect(second.contactsFor(TO)).toEqual([]);
+    expect(world.main.contactsFor(TO)).toHaveLength(1);
+    expect(world.record(ALICE)?.bindings[0]?.upstream.upstream).toBe("");
+    // Once it can be stored, the move is made.
+    store.isFailing = false;
+    phone.register();
+    world.pass(5);
+    expect(phone.lastStatus).toBe(200);
+    expect(second.contactsFor(TO)).toHaveLength(1);
+    expect(world.main.contactsFor(TO)).toEqual([]);
+    expect([...world.store.deRegistrations()]).toEqual([]);
+  });
 });
