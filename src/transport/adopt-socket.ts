@@ -3,6 +3,7 @@ import type { Listener, Receiver, Tally } from "../ports.ts";
 import { StreamFramer } from "../sip/stream-framer.ts";
 import type { Connection, Wire } from "./connection.ts";
 import type { ConnectionTable } from "./connection-table.ts";
+import { LINGER_MS, MAX_UNREAD_PONGS } from "./limits.ts";
 
 /** What a connection needs around it. */
 export interface ConnectionModules {
@@ -36,6 +37,7 @@ export function buildConnection(
     openedAtMs: nowMs,
     heardAtMs: nowMs,
     partialSinceMs: undefined,
+    unreadPongs: 0,
     isProven: isOutgoing,
   };
 }
@@ -82,7 +84,7 @@ function hear(
         break;
       case "ping":
         keepAlives.n += 1;
-        connection.wire.write("\r\n", () => undefined);
+        answerPing(connection, "\r\n");
         break;
       case "broken":
         table.close(connection, "malformed");
@@ -95,6 +97,18 @@ function hear(
   }
   if (framer.pendingBytes === 0) connection.partialSinceMs = undefined;
   else connection.partialSinceMs ??= connection.heardAtMs;
+}
+
+/**
+ * Answers a keep-alive. A peer that sends them and reads nothing would have its answers pile up here without end, each
+ * costing a hundred times its size.
+ */
+export function answerPing(connection: Connection, pong: string): void {
+  if (connection.unreadPongs >= MAX_UNREAD_PONGS) return;
+  connection.unreadPongs += 1;
+  connection.wire.write(pong, () => {
+    connection.unreadPongs -= 1;
+  });
 }
 
 type Done = (error: Error | undefined) => void;
@@ -121,9 +135,14 @@ function socketWire(socket: Socket): Wire {
       });
     },
     destroy: () => {
-      // What has been written already may still leave; a peer that does not read is not waited for.
-      if (socket.writableLength > 0 && !socket.connecting) socket.destroySoon();
-      else socket.destroy();
+      if (socket.writableLength === 0 || socket.connecting) {
+        socket.destroy();
+        return;
+      }
+      // What has been written already may still leave, but a peer that does not read is not waited for.
+      socket.destroySoon();
+      const limit = setTimeout(() => socket.destroy(), LINGER_MS);
+      socket.once("close", () => clearTimeout(limit));
     },
   };
 }

@@ -1,7 +1,13 @@
 import { isUtf8 } from "node:buffer";
 import type { RawData, WebSocket } from "ws";
-import { buildConnection, type ConnectionEnds, type ConnectionModules } from "./adopt-socket.ts";
+import {
+  answerPing,
+  buildConnection,
+  type ConnectionEnds,
+  type ConnectionModules,
+} from "./adopt-socket.ts";
 import type { Connection, Wire } from "./connection.ts";
+import { MAX_UNREAD_PONGS } from "./limits.ts";
 
 const PING = "\r\n\r\n";
 const PONG = "\r\n";
@@ -24,13 +30,18 @@ export function adoptWebSocket(
     const text = textOf(data);
     if (text === PING || text === PONG) {
       keepAlives.n += 1;
-      if (text === PING) connection.wire.write(PONG, () => undefined);
+      if (text === PING) answerPing(connection, PONG);
     } else if (text !== "") receiver.receive(text, connection.listener, connection);
   });
-  socket.on("ping", () => {
+  socket.on("ping", (data) => {
     keepAlives.n += 1;
     connection.heardAtMs = performance.now();
     connection.isProven = true;
+    if (connection.unreadPongs >= MAX_UNREAD_PONGS) return;
+    connection.unreadPongs += 1;
+    socket.pong(data, false, () => {
+      connection.unreadPongs -= 1;
+    });
   });
   socket.once("close", () => table.close(connection, "peer"));
   // Frames that are no WebSocket's, or are too large.

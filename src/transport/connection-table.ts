@@ -8,6 +8,7 @@ import {
   IDLE_MS,
   MAX_CONNECTIONS,
   MAX_CONNECTIONS_PER_SOURCE,
+  OUTGOING_RESERVE,
   WHOLE_MESSAGE_MS,
 } from "./limits.ts";
 
@@ -37,7 +38,7 @@ const PROTOCOLS: readonly Protocol[] = ["tcp", "tls", "ws", "wss"];
 
 /** Every connection, by name and by where it leads, with the clock that ends the useless ones. */
 export class ConnectionTable {
-  readonly #limits: ConnectionLimits;
+  readonly limits: ConnectionLimits;
   readonly #modules: TableModules;
   readonly #byName = new Map<string, Connection>();
   /** The latest connection to a place, for requests that want any. */
@@ -48,11 +49,13 @@ export class ConnectionTable {
   /** Differs from one process to the next, so that a flow of before a restart names no connection of after it. */
   readonly #prefix = randomBytes(6).toString("base64url");
   #count = 0;
+  /** Places that are taken by sockets which are no connections yet. */
+  #reserved = 0;
   #timer: NodeJS.Timeout | undefined;
   #watcher: Receiver | undefined;
 
   constructor(limits: ConnectionLimits, modules: TableModules) {
-    this.#limits = limits;
+    this.limits = limits;
     this.#modules = modules;
     for (const transport of PROTOCOLS) {
       modules.metrics.gauge(
@@ -80,10 +83,26 @@ export class ConnectionTable {
     return `${this.#prefix}.${this.#count.toString(36)}`;
   }
 
-  /** Whether one more may be opened by or to that address. */
-  hasRoomFor(address: string): boolean {
-    if (this.#byName.size >= this.#limits.max) return false;
-    return (this.#perSource.get(address) ?? 0) < this.#limits.maxPerSource;
+  /**
+   * Whether one more may be opened by that address, or to it: peers that fill all there is must not keep midreg from
+   * its main registrar, so some more may be opened by midreg.
+   */
+  hasRoomFor(address: string, isOutgoing = false): boolean {
+    const { max, maxPerSource } = this.limits;
+    const most = isOutgoing ? max + OUTGOING_RESERVE : max;
+    if (this.#byName.size + this.#reserved >= most) return false;
+    return (this.#perSource.get(address) ?? 0) < maxPerSource;
+  }
+
+  /** Takes a place for a socket of that address until `release`. */
+  reserve(address: string): void {
+    this.#reserved += 1;
+    this.#countSource(address, 1);
+  }
+
+  release(address: string): void {
+    this.#reserved -= 1;
+    this.#countSource(address, -1);
   }
 
   get(name: string): Connection | undefined {
@@ -99,7 +118,7 @@ export class ConnectionTable {
     const { listener, address, connection: name } = connection;
     this.#byName.set(name, connection);
     this.#byPlace.set(keyOf(connection), connection);
-    this.#perSource.set(address, (this.#perSource.get(address) ?? 0) + 1);
+    this.#countSource(address, 1);
     this.#tick(listener.protocol, 1);
   }
 
@@ -109,15 +128,19 @@ export class ConnectionTable {
     if (!this.#byName.delete(name)) return;
     const key = keyOf(connection);
     if (this.#byPlace.get(key) === connection) this.#byPlace.delete(key);
-    const left = (this.#perSource.get(address) ?? 1) - 1;
-    if (left > 0) this.#perSource.set(address, left);
-    else this.#perSource.delete(address);
+    this.#countSource(address, -1);
     this.#tick(listener.protocol, -1);
     this.#tally(listener.protocol, reason).n += 1;
     wire.destroy();
     const { log } = this.#modules;
     if (log.isDebug)
       log.debug({ listener: listener.id, address, port, reason }, "connection closed");
+  }
+
+  #countSource(address: string, by: 1 | -1): void {
+    const count = (this.#perSource.get(address) ?? 0) + by;
+    if (count > 0) this.#perSource.set(address, count);
+    else this.#perSource.delete(address);
   }
 
   #tick(protocol: Protocol, by: 1 | -1): void {
@@ -143,7 +166,7 @@ export class ConnectionTable {
 
   #uselessness(connection: Connection, nowMs: number): CloseReason | undefined {
     const { partialSinceMs, openedAtMs, heardAtMs, isProven, listener } = connection;
-    const { wholeMessageMs, firstMessageMs, idleMs } = this.#limits;
+    const { wholeMessageMs, firstMessageMs, idleMs } = this.limits;
     if (partialSinceMs !== undefined && nowMs - partialSinceMs > wholeMessageMs) {
       return "slow-sender";
     }

@@ -34,6 +34,8 @@ export interface Connection extends Source {
   readonly openedAtMs: number;
   heardAtMs: number;
   partialSinceMs: number | undefined;
+  /** Keep-alives that have been answered and whose answers have not left. */
+  unreadPongs: number;
   /** Whether a message or a keep-alive has come on it, or midreg has opened it itself. */
   isProven: boolean;
 }

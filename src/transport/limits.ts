@@ -75,6 +75,15 @@ export const MAX_FAILED_TARGETS = 1000;
 export const MAX_CONNECTIONS = 20_000;
 export const MAX_CONNECTIONS_PER_SOURCE = 2000;
 
+/** Connections that midreg may open when peers have taken all the others: to main registrars and edge proxies. */
+export const OUTGOING_RESERVE = 500;
+
+/** Keep-alive answers that may wait for a peer: one that has not read these does not miss more of them. */
+export const MAX_UNREAD_PONGS = 16;
+
+/** How long a connection that is ended may still take to get rid of what was written to it. */
+export const LINGER_MS = 1000;
+
 /** How long a connection may take from its opening until its first message or keep-alive, TLS and WebSocket included. */
 export const FIRST_MESSAGE_MS = 15_000;
 

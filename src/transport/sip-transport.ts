@@ -124,7 +124,7 @@ export class SipTransport implements Transport {
     if (found !== undefined) return found;
     const receiver = this.#receiver;
     if (receiver === undefined || !(listener instanceof StreamListener)) return "ENOTCONN";
-    if (!this.#table.hasRoomFor(address)) return "ENOBUFS";
+    if (!this.#table.hasRoomFor(address, true)) return "ENOBUFS";
     const { tls } = this.#modules;
     const opened = openConnection(listener, target, tls, listener.connectionModules(receiver));
     if (opened === undefined) return "ENOTCONN";

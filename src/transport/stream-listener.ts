@@ -1,8 +1,4 @@
-import {
-  createServer as createHttpServer,
-  type Server as HttpServer,
-  type IncomingMessage,
-} from "node:http";
+import { createServer as createHttpServer, type IncomingMessage } from "node:http";
 import { createServer, type Server, type Socket } from "node:net";
 import { createServer as createTlsServer, type Server as TlsServer } from "node:tls";
 import { type WebSocket, WebSocketServer } from "ws";
@@ -14,6 +10,7 @@ import type { ConnectionTable } from "./connection-table.ts";
 import { bracketHost } from "./ip-literal.ts";
 import { FIRST_MESSAGE_MS, MAX_PROXY_HEADER_BYTES } from "./limits.ts";
 import { checkListenOptions, type ListenOptions, listenFailure } from "./listen-options.ts";
+import { Lobby, type Peer } from "./lobby.ts";
 import { readProxyHeader } from "./proxy-header.ts";
 import type { TlsContexts } from "./tls-contexts.ts";
 import { TransportError } from "./transport-error.ts";
@@ -34,12 +31,6 @@ export interface StreamModules {
   readonly isBalancer: (address: string) => boolean;
 }
 
-/** Who is at the other end of a socket. */
-interface Peer {
-  readonly address: string;
-  readonly port: number;
-}
-
 /** One place where peers connect: TCP, TLS, WebSocket, secure WebSocket. */
 export class StreamListener implements Listener {
   readonly protocol: StreamProtocol;
@@ -55,14 +46,15 @@ export class StreamListener implements Listener {
   readonly #keepAlives: Tally;
   #front: Server | undefined;
   #tls: TlsServer | undefined;
-  #http: HttpServer | undefined;
   #webSockets: WebSocketServer | undefined;
-  /** Who connects through a load balancer, by the sockets' own ends, until the connection is made. */
-  readonly #behindBalancer = new Map<string, Peer>();
+  readonly #lobby: Lobby;
+  /** Sockets of load balancers that have not said who connects. */
+  readonly #unnamed = new Set<Socket>();
 
   constructor(options: StreamListenerOptions, modules: StreamModules) {
     this.#options = options;
     this.#modules = modules;
+    this.#lobby = new Lobby(modules.table);
     this.protocol = options.protocol;
     this.family = options.address.includes(":") ? 6 : 4;
     this.address = options.address;
@@ -115,13 +107,17 @@ export class StreamListener implements Listener {
   /** Takes the certificates as they are now; connections that are open go on. */
   reload(): void {
     const contexts = this.#modules.tls;
-    if (contexts !== undefined) this.#tls?.setSecureContext(contexts.defaultPem);
+    if (contexts === undefined) return;
+    // Anything that is not said again falls back to Node's default.
+    const { minVersion } = contexts.options;
+    this.#tls?.setSecureContext({ ...contexts.defaultPem, minVersion });
   }
 
   /** Stops to listen. The table ends the connections. */
   async close(): Promise<void> {
     this.#webSockets?.close();
-    this.#http?.closeAllConnections();
+    this.#lobby.clear();
+    for (const socket of this.#unnamed) socket.destroy();
     const front = this.#front;
     this.#front = undefined;
     if (front === undefined) return;
@@ -146,7 +142,8 @@ export class StreamListener implements Listener {
       return;
     }
     accept(socket, peer);
-    socket.resume();
+    // TLS reads by itself, what came in one piece with the header of a balancer first; resumed, that would be lost.
+    if (this.protocol !== "tls" && this.protocol !== "wss") socket.resume();
   }
 
   /** Waits for the header of the PROXY protocol; a balancer that does not send one is not served. */
@@ -159,6 +156,7 @@ export class StreamListener implements Listener {
       if (source === "more" && bytes.length <= MAX_PROXY_HEADER_BYTES) return;
       clearTimeout(timer);
       socket.off("data", onData);
+      this.#unnamed.delete(socket);
       if (source === undefined || source === "more") {
         this.#refused.n += 1;
         socket.destroy();
@@ -171,7 +169,11 @@ export class StreamListener implements Listener {
       this.#admit(socket, { address, port: port === 0 ? remotePort : port }, accept);
     };
     socket.on("data", onData);
-    socket.once("close", () => clearTimeout(timer));
+    this.#unnamed.add(socket);
+    socket.once("close", () => {
+      clearTimeout(timer);
+      this.#unnamed.delete(socket);
+    });
     socket.resume();
   }
 
@@ -182,11 +184,12 @@ export class StreamListener implements Listener {
           adoptSocket(socket, { ...peer, listener: this, isOutgoing: false }, modules);
         };
       case "tls":
-        return this.#behindTls((socket, peer) => {
+        return this.#behindTls((socket) => {
+          const peer = this.#lobby.leave(socket);
           adoptSocket(socket, { ...peer, listener: this, isOutgoing: false }, modules);
         });
       case "ws":
-        return this.#behindHttp(modules);
+        return this.#afterLobby(this.#behindHttp(modules));
       case "wss":
         return this.#behindTls(this.#behindHttp(modules));
       default:
@@ -194,8 +197,15 @@ export class StreamListener implements Listener {
     }
   }
 
+  #afterLobby(accept: (socket: Socket) => void): (socket: Socket, peer: Peer) => void {
+    return (socket, peer) => {
+      this.#lobby.enter(socket, peer);
+      accept(socket);
+    };
+  }
+
   /** Has the sockets of TLS handled once they are secure. */
-  #behindTls(accept: (socket: Socket, peer: Peer) => void): (socket: Socket, peer: Peer) => void {
+  #behindTls(accept: (socket: Socket) => void): (socket: Socket, peer: Peer) => void {
     const contexts = this.#modules.tls;
     if (contexts === undefined) throw new TransportError("TLS_BAD_CERTIFICATE", "no certificate");
     const { clientCertificate, minVersion } = contexts.options;
@@ -210,30 +220,24 @@ export class StreamListener implements Listener {
       SNICallback: (name, done) => done(null, contexts.contextFor(name)),
     });
     this.#tls = server;
-    server.on("secureConnection", (secure) => {
-      accept(secure, this.#takePeer(secure));
-    });
-    server.on("tlsClientError", (_error, secure) => {
-      this.#takePeer(secure);
+    server.on("secureConnection", accept);
+    server.on("tlsClientError", () => {
       this.#refused.n += 1;
     });
-    return (socket, peer) => {
-      this.#keepPeer(socket, peer);
-      server.emit("connection", socket);
-    };
+    return this.#afterLobby((socket) => server.emit("connection", socket));
   }
 
-  #behindHttp(modules: ConnectionModules): (socket: Socket, peer: Peer) => void {
+  #behindHttp(modules: ConnectionModules): (socket: Socket) => void {
     const http = createHttpServer((_request, response) => {
       response.writeHead(426, { Connection: "close", Upgrade: "websocket" });
       response.end("This port speaks SIP over WebSocket.\n");
     });
-    http.headersTimeout = FIRST_MESSAGE_MS;
-    http.requestTimeout = FIRST_MESSAGE_MS;
     const webSockets = new WebSocketServer({
       server: http,
       maxPayload: MAX_MESSAGE_BYTES,
       perMessageDeflate: false,
+      // adoptWebSocket answers pings itself, in bounded number.
+      autoPong: false,
       // RFC 7118 section 5: without the subprotocol it is no SIP client.
       verifyClient: ({ req }: { req: IncomingMessage }, done: Verified) => {
         const offered = req.headers["sec-websocket-protocol"]?.split(/\s*,\s*/u);
@@ -242,31 +246,12 @@ export class StreamListener implements Listener {
       handleProtocols: () => "sip",
     });
     webSockets.on("connection", (webSocket: WebSocket, request) => {
-      const ends = { ...this.#takePeer(request.socket), listener: this, isOutgoing: false };
+      const ends = { ...this.#lobby.leave(request.socket), listener: this, isOutgoing: false };
       adoptWebSocket(webSocket, ends, modules);
     });
-    this.#http = http;
     this.#webSockets = webSockets;
-    return (socket, peer) => {
-      this.#keepPeer(socket, peer);
-      http.emit("connection", socket);
-    };
-  }
-
-  #keepPeer(socket: Socket, peer: Peer): void {
-    const key = endsOf(socket);
-    this.#behindBalancer.set(key, peer);
-    socket.once("close", () => this.#behindBalancer.delete(key));
-  }
-
-  #takePeer(socket: Socket): Peer {
-    const { remoteAddress: address = "", remotePort: port = 0 } = socket;
-    return this.#behindBalancer.get(endsOf(socket)) ?? { address, port };
+    return (socket) => http.emit("connection", socket);
   }
 }
 
 type Verified = (isFine: boolean, code: number, message: string) => void;
-
-function endsOf({ remoteAddress = "", remotePort = 0 }: Socket): string {
-  return `${remoteAddress} ${remotePort}`;
-}

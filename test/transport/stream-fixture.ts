@@ -98,14 +98,14 @@ export class StreamFixture {
     const ca = this.#certificates.ca;
     if (protocol === "ws" || protocol === "wss") {
       const place = `${protocol}://${family === 6 ? `[${host}]` : host}:${port}`;
-      return this.#connectWebSocket(new WebSocket(place, "sip", { ca }));
+      return this.adoptWebSocket(new WebSocket(place, "sip", { ca }));
     }
     const socket = protocol === "tls" ? connectTls({ host, port, ca }) : connect({ host, port });
     await once(socket, protocol === "tls" ? "secureConnect" : "connect");
     return this.adopt(socket);
   }
 
-  async #connectWebSocket(socket: WebSocket): Promise<StreamPeer> {
+  async adoptWebSocket(socket: WebSocket): Promise<StreamPeer> {
     await once(socket, "open");
     const peer = new StreamPeer(
       socket,

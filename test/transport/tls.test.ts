@@ -1,0 +1,187 @@
+import { copyFileSync, readFileSync } from "node:fs";
+import { join } from "node:path";
+import { type ConnectionOptions, connect, createServer, type TLSSocket } from "node:tls";
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from "vitest";
+import type { Listener } from "../../src/ports.ts";
+import { TransportError } from "../../src/transport/transport-error.ts";
+import { type CertificatePaths, Certificates } from "../support/certificates.ts";
+import { OPTIONS, StreamFixture } from "./stream-fixture.ts";
+
+let certificates: Certificates;
+let others: Certificates;
+let fixture: StreamFixture;
+
+beforeAll(() => {
+  certificates = new Certificates();
+  others = new Certificates();
+});
+afterAll(() => {
+  certificates.remove();
+  others.remove();
+});
+beforeEach(() => {
+  fixture = new StreamFixture(certificates);
+});
+afterEach(async () => fixture.close());
+
+/** Connects; resolves to the socket, or to the code of what went wrong. */
+async function tryConnect(
+  { port }: Listener,
+  options: ConnectionOptions = {},
+): Promise<TLSSocket | string> {
+  return new Promise((resolve) => {
+    const ca = certificates.ca;
+    const socket = connect({ host: "127.0.0.1", port, ca, ...options });
+    socket.once("secureConnect", () => resolve(socket));
+    socket.once("error", (error: NodeJS.ErrnoException) => resolve(error.code ?? error.message));
+  });
+}
+
+async function connected(listener: Listener, options: ConnectionOptions = {}): Promise<TLSSocket> {
+  const socket = await tryConnect(listener, options);
+  if (typeof socket === "string") throw new Error(socket);
+  fixture.adopt(socket);
+  return socket;
+}
+
+async function nameShownTo(listener: Listener, options: ConnectionOptions): Promise<string> {
+  const socket = await connected(listener, { ...options, checkServerIdentity: () => undefined });
+  const { CN } = socket.getPeerCertificate().subject;
+  return String(CN);
+}
+
+/** Files that can be written again. */
+function replaceable(name: string): CertificatePaths & { replace(by: string): void } {
+  const { certFile, keyFile } = certificates.issue([name]);
+  const paths = {
+    certFile: join(certificates.directory, `live-${name}.pem`),
+    keyFile: join(certificates.directory, `live-${name}.key`),
+  };
+  const copy = (from: CertificatePaths): void => {
+    copyFileSync(from.certFile, paths.certFile);
+    copyFileSync(from.keyFile, paths.keyFile);
+  };
+  copy({ certFile, keyFile });
+  return { ...paths, replace: (by) => copy(certificates.issue([by])) };
+}
+
+function pem({ certFile, keyFile }: CertificatePaths): ConnectionOptions {
+  return { cert: readFileSync(certFile), key: readFileSync(keyFile) };
+}
+
+/** Whether a message gets through: in TLS 1.3 a client hears of its refusal only after the handshake. */
+async function isHeard(
+  clientCertificate: "none" | "request" | "require",
+  options: ConnectionOptions,
+): Promise<boolean> {
+  const { listener } = await fixture.start(["tls"], {}, { clientCertificate });
+  const socket = await tryConnect(listener, options);
+  if (typeof socket === "string") return false;
+  const peer = fixture.adopt(socket);
+  peer.send(OPTIONS);
+  await Promise.race([fixture.received(1), peer.isClosedByServer()]);
+  return fixture.inbox.received.length === 1;
+}
+
+describe("several certificates", () => {
+  test.each([
+    ["the one that is for the name", "two.test", "two.test"],
+    ["the one with a wildcard for it", "deep.three.test", "*.three.test"],
+    ["the first one where none is for the name", "unknown.test", "one.test"],
+    ["the first one to who names none", "", "one.test"],
+  ])("show %s", async (_, servername, shown) => {
+    const listed = ["one.test", "two.test", "*.three.test"].map((name) =>
+      certificates.issue([name]),
+    );
+    const { listener } = await fixture.start(["tls"], {}, { certificates: listed });
+    expect(await nameShownTo(listener, { servername })).toBe(shown);
+  });
+});
+
+describe("a certificate that is read anew", () => {
+  test("is shown from the next connection on, and those that are open go on", async () => {
+    const files = replaceable("before.test");
+    const start = await fixture.start(["tls"], {}, { certificates: [files] });
+    const { transport, listener } = start;
+    const peer = fixture.adopt(await connected(listener, { checkServerIdentity: () => undefined }));
+    files.replace("after.test");
+    transport.reload();
+    expect(await nameShownTo(listener, { servername: "after.test" })).toBe("after.test");
+    expect(await nameShownTo(listener, { servername: "" })).toBe("after.test");
+    peer.send(OPTIONS);
+    await fixture.received(1);
+    expect(peer.isClosed).toBe(false);
+  });
+
+  test("keeps the protocol floor", async () => {
+    const files = replaceable("floor.test");
+    const settings = { certificates: [files], minVersion: "TLSv1.3" as const };
+    const { transport, listener } = await fixture.start(["tls"], {}, settings);
+    transport.reload();
+    for (const servername of ["floor.test", ""]) {
+      const old = { maxVersion: "TLSv1.2" as const, servername };
+      // oxlint-disable-next-line no-await-in-loop
+      expect(await tryConnect(listener, old)).toMatch(/PROTOCOL_VERSION|ECONNRESET/u);
+    }
+  });
+
+  test("and is none is refused, and the old one stays", async () => {
+    const files = replaceable("stays.test");
+    const { transport, listener } = await fixture.start(["tls"], {}, { certificates: [files] });
+    copyFileSync(certificates.issue(["x.test"]).keyFile, files.keyFile);
+    expect(() => transport.reload()).toThrow(TransportError);
+    expect(await nameShownTo(listener, { servername: "stays.test" })).toBe("stays.test");
+  });
+});
+
+describe("the protocol floor", () => {
+  test.each([
+    ["TLSv1.2", "TLSv1.1", false],
+    ["TLSv1.2", "TLSv1.2", true],
+    ["TLSv1.3", "TLSv1.2", false],
+    ["TLSv1.3", "TLSv1.3", true],
+  ] as const)("%s, met by %s: let in %s", async (minVersion, offered, isLetIn) => {
+    const { listener } = await fixture.start(["tls"], {}, { minVersion });
+    const options = {
+      minVersion: offered,
+      maxVersion: offered,
+      // OpenSSL offers the old versions at its lowest level only.
+      ciphers: "DEFAULT:@SECLEVEL=0",
+    };
+    const outcome = await tryConnect(listener, options);
+    if (typeof outcome !== "string") fixture.adopt(outcome);
+    expect(typeof outcome === "string" ? outcome : outcome.getProtocol()).toMatch(
+      isLetIn ? offered : /PROTOCOL|VERSION|ECONNRESET|NO_CIPHERS/u,
+    );
+  });
+});
+
+describe("a certificate of who connects", () => {
+  test.each([
+    ["none", "no certificate", true],
+    ["request", "no certificate", true],
+    ["require", "no certificate", false],
+    ["require", "one of another authority", false],
+    ["require", "one of the authority", true],
+  ] as const)("with %s: %s is let in: %s", async (policy, what, isLetIn) => {
+    const shown = {
+      "no certificate": (): ConnectionOptions => ({}),
+      "one of another authority": () => pem(others.issue(["phone.test"])),
+      "one of the authority": () => pem(certificates.issue(["phone.test"])),
+    }[what]();
+    expect(await isHeard(policy, shown)).toBe(isLetIn);
+  });
+
+  test("is asked of main registrars by their own rule: one that proves no name is not sent to", async () => {
+    const { transport, listener } = await fixture.start(["tls"]);
+    const { certFile, keyFile } = others.issue(["127.0.0.1"]);
+    const shown = { cert: readFileSync(certFile), key: readFileSync(keyFile) };
+    const server = await fixture.listen(createServer(shown), "secureConnection");
+    const target = { protocol: "tls", address: "127.0.0.1", port: server.port } as const;
+    const failed = await new Promise((resolve) => {
+      transport.send(OPTIONS, listener, target, resolve);
+    });
+    expect(failed).toMatch(/UNABLE_TO_VERIFY|SELF_SIGNED/u);
+    expect(server.peers.map(({ heard }) => heard).join("")).toBe("");
+  });
+});
