@@ -20,6 +20,7 @@ const SHELL = {
   transport: ["sip", "location", "ports"],
   store: ["sip", "location", "ports"],
   gateway: ["location", "ports"],
+  devserver: [],
   metrics: ["ports"],
   http: ["sip", "location", "ports"],
   cli: [
@@ -32,6 +33,7 @@ const SHELL = {
     "gateway",
     "metrics",
     "http",
+    "devserver",
   ],
   main: ["cli"],
 };

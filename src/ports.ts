@@ -239,12 +239,15 @@ export type CounterName =
   | "usrloc_expired_total"
   | "deregistrations_total"
   | "auth_failures_total"
-  | "resync_registers_total";
+  | "resync_registers_total"
+  | "push_requests_total"
+  | "push_retries_total";
 
 export type TimingName =
   | "register_duration_seconds"
   | "upstream_register_duration_seconds"
-  | "storage_op_duration_seconds";
+  | "storage_op_duration_seconds"
+  | "push_duration_seconds";
 
 export type GaugeName =
   | "sip_transactions"
@@ -258,7 +261,9 @@ export type GaugeName =
   | "registers_in_flight"
   | "resync_remaining"
   | "storage_up"
-  | "udp_receive_buffer_bytes";
+  | "udp_receive_buffer_bytes"
+  | "push_queued"
+  | "push_provider_failing";
 
 /** Prometheus, seen from the inside. Names lack the prefix "midreg_"; labels are closed sets. */
 export interface Metrics {

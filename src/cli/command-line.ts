@@ -1,6 +1,7 @@
 import { Command as Commander, CommanderError, Option } from "commander";
 import type { FlagName, Flags } from "../config/flag-source.ts";
 import { addCredentialCommands, type CredentialCommand } from "./credential-arguments.ts";
+import { addDevCommands, type PushServerCommand } from "./dev-arguments.ts";
 import { addOperatorCommands, type OperatorCommand } from "./operator-commands.ts";
 
 /** What the command line asks for. Texts end with a line end. */
@@ -20,6 +21,7 @@ export type Command =
       readonly listener: string | undefined;
     }
   | OperatorCommand
+  | PushServerCommand
   | { readonly kind: "version" }
   | { readonly kind: "help"; readonly text: string }
   | { readonly kind: "usage-error"; readonly text: string; readonly exitCode: 2 };
@@ -103,6 +105,7 @@ function buildProgram(take: (command: Command) => void, write: (text: string) =>
   addExplainCommand(program, take);
   addCredentialCommands(program, take);
   addOperatorCommands(program, take);
+  addDevCommands(program, take);
   program
     .command("version")
     .description("print the version")

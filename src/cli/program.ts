@@ -11,6 +11,7 @@ import { createLogger } from "./logger.ts";
 import { operate } from "./operate.ts";
 import type { OperatorCommand } from "./operator-commands.ts";
 import { OperatorError } from "./operator-error.ts";
+import { runPushServer } from "./push-server-command.ts";
 import { type Appliance, serve } from "./serve.ts";
 
 /** What the program uses of the process it runs in. */
@@ -60,6 +61,8 @@ export async function runProgram(surroundings: Surroundings): Promise<number> {
       return run(command, surroundings);
     case "operate":
       return runOperation(command, surroundings);
+    case "push-server":
+      return pretendProvider(command, surroundings);
     default:
       return command satisfies never;
   }
@@ -118,6 +121,21 @@ async function runOperation(
     if (!(error instanceof OperatorError)) throw error;
     err(`midreg: ${error.message}\n`);
     return EXIT_OF[error.code];
+  }
+}
+
+async function pretendProvider(
+  command: Extract<Command, { kind: "push-server" }>,
+  surroundings: Surroundings,
+): Promise<number> {
+  try {
+    const stopped = stopSignal(surroundings);
+    await runPushServer(command, { ...surroundings, stopped });
+    return EXIT.ok;
+  } catch (error) {
+    const isUsage = error instanceof OperatorError;
+    surroundings.err(`midreg: ${reasonOf(error)}\n`);
+    return isUsage ? EXIT_OF[error.code] : EXIT.failed;
   }
 }
 

@@ -10,7 +10,7 @@ import type { Readiness } from "../http/admin-routes.ts";
 import { AdminServer } from "../http/admin-server.ts";
 import { bracketAddress } from "../location/flow.ts";
 import { PrometheusMetrics } from "../metrics/prometheus.ts";
-import type { Clock, CredentialAdmin, LocationStore, PushGateway, Target } from "../ports.ts";
+import type { Clock, CredentialAdmin, LocationStore, Target } from "../ports.ts";
 import { Server } from "../server/server.ts";
 import type { ServerOptions } from "../server/server-modules.ts";
 import type { Upstreams } from "../server/upstreams.ts";
@@ -24,6 +24,7 @@ import { readUdpDrops } from "../transport/udp-drops.ts";
 import { RunningCredentials } from "./credential-admin.ts";
 import { buildDigestOptions, loadCredentials, reloadCredentials } from "./credentials.ts";
 import { DATABASE_FILE, MIGRATIONS_DIR, makeDataDirectory } from "./data-directory.ts";
+import { buildGateway, reloadGateway } from "./gateway.ts";
 import { readInstallSecret } from "./install-secret.ts";
 import type { Logger } from "./logger.ts";
 import { buildLookup, buildRegisterPolicy, buildRegisterRules } from "./register-policy.ts";
@@ -62,15 +63,13 @@ export async function serve(
     const ids = new KeyedIds(readInstallSecret(settings.secret, settings.dataDir));
     const clock = startClock(store, meta, log);
     opened.push(async () => clock.stop());
+    const outside = { clock: clock.clock, metrics, log };
+    const gateway = buildGateway(settings, { ...outside, fraction: () => ids.fraction() });
+    opened.push(async () => gateway?.stop());
     const resolver = buildResolver(settings, { clock: clock.clock, ids, log });
     const targets = await upstreamTargets(settings, resolver);
     const listeners = await advertiseWildcards(settings.listeners, targets[0], log);
-    const tls = buildTls(settings, metrics);
-    const transport = new SipTransport(
-      { listeners, limits: settings.connections, isBalancer: buildIsBalancer(settings) },
-      { log, metrics, tls },
-    );
-    const gateway = buildGateway();
+    const transport = buildTransport(settings, listeners, { log, metrics });
     const server = new Server(
       {
         registerPolicy: buildRegisterPolicy(settings, gateway),
@@ -102,6 +101,7 @@ export async function serve(
     const reload = (): void => {
       reloadUsers();
       reloadCertificates(transport, log);
+      reloadGateway(gateway, log);
     };
     return { stop: async () => closeAll(opened), reload };
   } catch (error) {
@@ -110,9 +110,16 @@ export async function serve(
   }
 }
 
-/** The push providers that are configured. */
-function buildGateway(): PushGateway | undefined {
-  return undefined;
+/** The transports of the settings, with wildcard addresses as others are told them. */
+function buildTransport(
+  settings: Settings,
+  listeners: Settings["listeners"],
+  outside: Outside,
+): SipTransport {
+  return new SipTransport(
+    { listeners, limits: settings.connections, isBalancer: buildIsBalancer(settings) },
+    { ...outside, tls: buildTls(settings, outside.metrics) },
+  );
 }
 
 /** What cannot be read again stays as it was; midreg goes on in any case. */

@@ -17,6 +17,7 @@ import {
   resync,
   toLookup,
 } from "./settings-access.ts";
+import { providers, toProviders } from "./settings-gateway.ts";
 import { policySettings } from "./settings-policy.ts";
 import { pushSettings, toPush, toRegistrarPush } from "./settings-push.ts";
 import { checkRuleList, inRule, MAX_RULES, ruleMatch, ruleName } from "./settings-rules.ts";
@@ -251,6 +252,7 @@ export const documentSchema = z.strictObject({
   auth: authSection.prefault({}),
   decisions: decisions.prefault({}),
   resync: resync.prefault({}),
+  push: z.strictObject({ providers: providers.prefault({}) }).prefault({}),
   storage: z
     .strictObject({
       mode: choice(
@@ -334,6 +336,7 @@ export const settingsSchema = checkedSchema.transform((given) => ({
     decisions: { perAor: given.decisions.per_aor, maxEntries: given.decisions.max },
     resyncRate: given.resync.rate,
   },
+  pushProviders: toProviders(given.push.providers),
   storage: given.storage,
   secret: given.secret,
   dns: { servers: given.dns.servers, cacheTtlSec: given.dns.cache_ttl },

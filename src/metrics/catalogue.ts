@@ -64,6 +64,14 @@ export const COUNTERS: Readonly<Record<CounterName, Declaration>> = {
     help: "REGISTER requests that made registrations anew upstream for an operator, by outcome.",
     labels: ["result"],
   },
+  push_requests_total: {
+    help: "Pushes, by how they ended and the code their provider gave for it.",
+    labels: ["provider", "result", "reason"],
+  },
+  push_retries_total: {
+    help: "Attempts to send a push that were made again.",
+    labels: ["provider"],
+  },
 };
 
 /** Every histogram of durations. */
@@ -79,6 +87,10 @@ export const TIMINGS: Readonly<Record<TimingName, Declaration>> = {
   storage_op_duration_seconds: {
     help: "From handing a change to the store to its commit, or the duration of another operation.",
     labels: ["op"],
+  },
+  push_duration_seconds: {
+    help: "From handing a push to its sender to its end, all attempts included.",
+    labels: ["provider", "result"],
   },
 };
 
@@ -116,5 +128,10 @@ export const GAUGES: Readonly<Record<GaugeName, Declaration>> = {
   udp_receive_buffer_bytes: {
     help: "Size of a listener's receive buffer as the kernel granted it.",
     labels: ["listener"],
+  },
+  push_queued: { help: "Pushes that wait for their provider or its answer.", labels: ["provider"] },
+  push_provider_failing: {
+    help: "Whether a push provider has failed several times in a row and is left alone: 1 if so.",
+    labels: ["provider"],
   },
 };

@@ -92,6 +92,7 @@ describe("with nothing but an upstream, every setting has its default", () => {
       },
       rules: [],
       operation: { decisions: { perAor: 10, maxEntries: 100_000 }, resyncRate: 100 },
+      pushProviders: { apns: [], fcm: [], webpush: undefined, http: [] },
       storage: { mode: "sqlite", durability: "commit" },
       secret: undefined,
       dns: { servers: [], cacheTtlSec: 60 },

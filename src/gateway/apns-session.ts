@@ -1,0 +1,215 @@
+import {
+  type ClientHttp2Session,
+  type ClientHttp2Stream,
+  connect,
+  constants,
+  type IncomingHttpHeaders,
+  type IncomingHttpStatusHeader,
+} from "node:http2";
+import type { ApnsAnswer } from "./apns-answer.ts";
+import { connectionFailure } from "./connection-failure.ts";
+import { parseJsonObject } from "./json-object.ts";
+import { MAX_ANSWER_BYTES, MAX_APNS_STREAMS, REQUEST_TIMEOUT_MS } from "./limits.ts";
+import type { GatewayClock } from "./push-sender.ts";
+import { parseRetryAfter } from "./retry-after.ts";
+
+/** What became of a request: an answer, or why there is none. */
+export type SessionResult =
+  | { readonly kind: "answer"; readonly answer: ApnsAnswer }
+  | { readonly kind: "lost"; readonly reason: string; readonly detail: string }
+  | { readonly kind: "aborted" };
+
+export interface SessionRequest {
+  /** Asked for when the request leaves, since the token in them may be newer by then. */
+  readonly headers: () => Readonly<Record<string, string>>;
+  readonly body: string;
+  readonly signal: AbortSignal;
+}
+
+interface Waiting extends SessionRequest {
+  readonly resolve: (result: SessionResult) => void;
+}
+
+/** How long a connection may take to open, and an answer to come before it is asked whether anybody is there. */
+const CONNECT_LIMIT_MS = 5000;
+const SILENCE_MS = 2000;
+const PING_LIMIT_MS = 2000;
+
+/**
+ * One HTTP/2 connection to APNs. Requests share it, one at a time until Apple has accepted a first one, since it
+ * closes connections that send much with a token it does not know. Once it has ended it stays so.
+ */
+export class ApnsSession {
+  readonly #session: ClientHttp2Session;
+  readonly #clock: GatewayClock;
+  readonly #waiting: Waiting[] = [];
+  #streams = 0;
+  #isProven = false;
+  #state: "connecting" | "open" | "closing" | "ended" = "connecting";
+  #failure: readonly [reason: string, detail: string] = connectionFailure(undefined);
+  readonly #callOffConnectLimit: () => void;
+  #isPinging = false;
+
+  constructor(endpoint: string, ca: string | undefined, clock: GatewayClock) {
+    this.#clock = clock;
+    this.#session = connect(endpoint, {
+      ...(ca === undefined ? {} : { ca }),
+      settings: { enablePush: false },
+    });
+    this.#callOffConnectLimit = clock.after(CONNECT_LIMIT_MS, () => this.#lose("no-answer"));
+    this.#session.on("connect", () => {
+      this.#callOffConnectLimit();
+      if (this.#state === "connecting") this.#state = "open";
+      this.#pump();
+    });
+    this.#session.on("error", (error) => {
+      this.#failure = connectionFailure(error);
+    });
+    // Streams up to the last one named in it are still answered; those after it, and waiting ones, go elsewhere.
+    this.#session.on("goaway", () => this.retire());
+    this.#session.on("close", () => this.#end());
+  }
+
+  /** Whether it can be given requests. */
+  get isUsable(): boolean {
+    return this.#state === "connecting" || this.#state === "open";
+  }
+
+  async request(request: SessionRequest): Promise<SessionResult> {
+    return new Promise((resolve) => {
+      const waiting = { ...request, resolve };
+      request.signal.addEventListener("abort", () => this.#drop(waiting), { once: true });
+      this.#waiting.push(waiting);
+      this.#pump();
+    });
+  }
+
+  /** Takes no further request, and ends when those under way have. */
+  retire(): void {
+    if (!this.isUsable) return;
+    this.#state = "closing";
+    this.#failWaiting("connection-lost", "the provider is closing the connection");
+    if (!this.#session.closed) this.#session.close();
+  }
+
+  destroy(): void {
+    this.#session.destroy();
+  }
+
+  #lose(reason: string): void {
+    this.#failure = [reason, "the provider does not answer"];
+    this.#session.destroy();
+  }
+
+  #end(): void {
+    this.#callOffConnectLimit();
+    this.#state = "ended";
+    this.#failWaiting(...this.#failure);
+  }
+
+  #failWaiting(reason: string, detail: string): void {
+    for (const { resolve } of this.#waiting.splice(0)) resolve({ kind: "lost", reason, detail });
+  }
+
+  #drop(waiting: Waiting): void {
+    const at = this.#waiting.indexOf(waiting);
+    if (at >= 0) this.#waiting.splice(at, 1);
+    waiting.resolve({ kind: "aborted" });
+  }
+
+  get #maxStreams(): number {
+    if (!this.#isProven) return 1;
+    const granted = this.#session.remoteSettings.maxConcurrentStreams ?? MAX_APNS_STREAMS;
+    return Math.min(granted, MAX_APNS_STREAMS);
+  }
+
+  #pump(): void {
+    if (!this.isUsable) {
+      this.#failWaiting(...this.#failure);
+      return;
+    }
+    if (this.#state === "connecting") return;
+    while (this.#streams < this.#maxStreams) {
+      const next = this.#waiting.shift();
+      if (next === undefined) return;
+      if (!next.signal.aborted) this.#start(next);
+    }
+  }
+
+  #start({ headers, body, signal, resolve }: Waiting): void {
+    const stream = this.#session.request({ ...headers() }, { signal });
+    this.#streams += 1;
+    const callOffSilence = this.#clock.after(SILENCE_MS, () => this.#ping());
+    const callOffLimit = this.#clock.after(REQUEST_TIMEOUT_MS, () => {
+      stream.close(constants.NGHTTP2_CANCEL);
+    });
+    readAnswer(stream, this.#clock, (answer) => {
+      callOffSilence();
+      callOffLimit();
+      this.#streams -= 1;
+      if (answer?.status === 200 || answer?.status === 410) this.#isProven = true;
+      resolve(this.#resultOf(answer, signal));
+      this.#pump();
+    });
+    stream.end(body);
+  }
+
+  #resultOf(answer: ApnsAnswer | undefined, signal: AbortSignal): SessionResult {
+    if (answer !== undefined) return { kind: "answer", answer };
+    if (signal.aborted) return { kind: "aborted" };
+    const [reason, detail] = this.#failure;
+    return { kind: "lost", reason, detail };
+  }
+
+  /** A connection that a middlebox has forgotten is found out here, and not by the deadline of every push. */
+  #ping(): void {
+    if (this.#isPinging || this.#session.destroyed) return;
+    this.#isPinging = true;
+    const callOff = this.#clock.after(PING_LIMIT_MS, () => this.#lose("no-answer"));
+    this.#session.ping(() => {
+      this.#isPinging = false;
+      callOff();
+    });
+  }
+}
+
+type ResponseHeaders = IncomingHttpHeaders & IncomingHttpStatusHeader;
+
+/** Reads the answer; undefined when the stream ends without one. `done` is called once. */
+function readAnswer(
+  stream: ClientHttp2Stream,
+  clock: GatewayClock,
+  done: (answer: ApnsAnswer | undefined) => void,
+): void {
+  let headers: ResponseHeaders | undefined;
+  let body = "";
+  stream.setEncoding("utf8");
+  stream.on("response", (received) => {
+    headers = received;
+  });
+  stream.on("data", (text: string) => {
+    body = (body + text).slice(0, MAX_ANSWER_BYTES);
+  });
+  // An error is followed by "close" always, which tells all there is to tell.
+  stream.on("error", () => undefined);
+  stream.on("close", () => {
+    const status = headers?.[":status"];
+    if (headers === undefined || status === undefined || !stream.readableEnded) done(undefined);
+    else done({ status, ...readBody(body), retryAfterMs: retryAfterOf(headers, clock) });
+  });
+}
+
+function retryAfterOf(headers: ResponseHeaders, clock: GatewayClock): number | undefined {
+  return parseRetryAfter(headers["retry-after"], clock.wallMs());
+}
+
+function readBody(text: string): Pick<ApnsAnswer, "reason" | "timestampMs"> {
+  const parsed = parseJsonObject(text);
+  const reason = parsed["reason"];
+  const timestamp = parsed["timestamp"];
+  return {
+    reason: typeof reason === "string" ? reason : "",
+    timestampMs:
+      typeof timestamp === "number" && Number.isFinite(timestamp) ? timestamp : undefined,
+  };
+}
