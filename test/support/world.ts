@@ -1,6 +1,6 @@
 import { CredentialTable } from "../../src/auth/credential-table.ts";
 import type { AorRecord } from "../../src/location/binding.ts";
-import type { LocationStore } from "../../src/ports.ts";
+import type { LocationStore, Protocol } from "../../src/ports.ts";
 import type { LookupPolicy } from "../../src/proxy/lookup-policy.ts";
 import type { PushPolicy } from "../../src/registrar/push-policy.ts";
 import type { RegisterPolicy } from "../../src/registrar/register-policy.ts";
@@ -129,7 +129,9 @@ export interface WorldOptions {
   readonly store?: LocationStore;
   readonly decisions?: Partial<DecisionLogOptions>;
   /** Addresses and ports midreg listens on; the first one is what phones use. */
-  readonly listeners?: ReadonlyArray<readonly [address: string, port: number]>;
+  readonly listeners?: ReadonlyArray<readonly [address: string, port: number, protocol?: Protocol]>;
+  /** Names that mean midreg itself. */
+  readonly ownHosts?: readonly string[];
   readonly upstreamUri?: string;
   /** Main registrars besides the default one, by name: where they are. */
   readonly moreUpstreams?: Readonly<Record<string, string>>;
@@ -167,8 +169,8 @@ export class World {
     this.network = around.network;
     this.ids = around.ids;
     this.main = around.main;
-    const places = options.listeners ?? [["192.0.2.1", 5060]];
-    const listeners = places.map(([address, port]) => memoryListener(address, port));
+    const places = options.listeners ?? [["192.0.2.1", 5060] as const];
+    const listeners = places.map((place) => memoryListener(...place));
     this.#serverPlace = listeners[0]?.sentBy ?? SERVER_PLACE;
     this.transport = new MemoryTransport(this.network, listeners);
     this.store = options.store ?? new MemoryStore();
@@ -226,6 +228,7 @@ function serverOptions(options: WorldOptions, mainPlace: string): ServerOptions 
     })),
     upstreamUri: options.upstreamUri ?? `sip:${mainPlace}`,
     upstreamLocalAddress: options.localAddress,
+    ownHosts: options.ownHosts ?? [],
     moreUpstreams: Object.entries(options.moreUpstreams ?? {}).map(([name, place]) => ({
       name,
       uri: `sip:${place}`,

@@ -28,7 +28,7 @@ export interface Call {
  * A message with T for the user of midreg's Record-Route, B for the branch of midreg's Via, and M for a To tag of
  * its making; everything else is as it was sent.
  */
-function shown(text: string): string {
+export function shown(text: string): string {
   return text
     .replaceAll(/[do][\w-]{20,}\.[\w-]{14}@/gu, "T@")
     .replaceAll(/branch=z9hG4bK(?:-midreg-\d+|[\w-]{14})\.[\w-]{14}/gu, "branch=B")
@@ -75,7 +75,10 @@ export class ProxyStage {
 
   /** The same, with what is random replaced. */
   leaving(text: string, from: string, to = SERVER_PLACE): Sent[] {
-    return this.raw(text, from, to).map((sent) => ({ ...sent, text: shown(sent.text) }));
+    return this.raw(text, from, to).map((sent) => ({
+      ...sent,
+      text: shown(sent.text),
+    }));
   }
 
   /** The requests among that. */
@@ -93,7 +96,9 @@ export class ProxyStage {
     this.phone.onRequest = (text) => {
       if (methodOf(text) !== "INVITE") return;
       this.phone.send(
-        answerTo(text, 200, "OK", { headers: [`Contact: <sip:alice@${PHONE_PLACE}>`] }),
+        answerTo(text, 200, "OK", {
+          headers: [`Contact: <sip:alice@${PHONE_PLACE}>`],
+        }),
       );
     };
     this.raw(buildInvite({ uri: this.contact, headers }), MAIN_PLACE);
@@ -105,7 +110,7 @@ export class ProxyStage {
 }
 
 /** The start line of a message. */
-function startLine(text: string): string {
+export function startLine(text: string): string {
   return text.slice(0, text.indexOf("\r\n"));
 }
 
@@ -124,7 +129,15 @@ export function fromBob(method: string, parts: InCall, via = MAIN_PLACE): string
   branches += 1;
   const branch = `z9hG4bK-b${branches}`;
   const uri = parts.uri ?? `sip:alice@${PHONE_PLACE}`;
-  return inDialog(method, { cseq: 2, ...parts, uri, from: BOB, to: ALICE, branch, via });
+  return inDialog(method, {
+    cseq: 2,
+    ...parts,
+    uri,
+    from: BOB,
+    to: ALICE,
+    branch,
+    via,
+  });
 }
 
 /** A request of alice's inside the call, as her phone sends it. */
@@ -132,5 +145,13 @@ export function fromAlice(method: string, parts: InCall, via = PHONE_PLACE): str
   branches += 1;
   const branch = `z9hG4bK-a${branches}`;
   const uri = parts.uri ?? "sip:bob@203.0.113.9:5060";
-  return inDialog(method, { cseq: 2, ...parts, uri, from: ALICE, to: BOB, branch, via });
+  return inDialog(method, {
+    cseq: 2,
+    ...parts,
+    uri,
+    from: ALICE,
+    to: BOB,
+    branch,
+    via,
+  });
 }
