@@ -241,13 +241,16 @@ export type CounterName =
   | "auth_failures_total"
   | "resync_registers_total"
   | "push_requests_total"
-  | "push_retries_total";
+  | "push_retries_total"
+  | "wakes_total";
 
 export type TimingName =
   | "register_duration_seconds"
   | "upstream_register_duration_seconds"
   | "storage_op_duration_seconds"
-  | "push_duration_seconds";
+  | "push_duration_seconds"
+  | "wake_register_seconds"
+  | "wake_ring_seconds";
 
 export type GaugeName =
   | "sip_transactions"
@@ -263,7 +266,9 @@ export type GaugeName =
   | "storage_up"
   | "udp_receive_buffer_bytes"
   | "push_queued"
-  | "push_provider_failing";
+  | "push_provider_failing"
+  | "wakes_pending"
+  | "wake_requests_held";
 
 /** Prometheus, seen from the inside. Names lack the prefix "midreg_"; labels are closed sets. */
 export interface Metrics {

@@ -21,7 +21,7 @@ const MAX_QUOTED_LENGTH = 80;
 /** Settings of OpenSIPS that operators will try, and that are not built yet. */
 const NOT_BUILT = new RegExp(
   "^(at_escape_str|received_avp|received_param|extra_contact_params_avp|attr_avp|tcp_persistent_flag|" +
-    "allow_dup_cseq|gruu_secret|push|timer_interval|desc_time_order|" +
+    "allow_dup_cseq|gruu_secret|timer_interval|desc_time_order|" +
     "pinging_mode|only_request_contacts)$",
   "u",
 );

@@ -11,7 +11,7 @@ const WEEK_SEC = 7 * DAY_SEC;
 const MIN_PNSREG_SEC = 121;
 
 /** A value of pn-provider: RFC 8599 section 8.7 has pvalue, and the registered ones are plain words. */
-function parseProvider(text: string): string | Refusal {
+export function parseProvider(text: string): string | Refusal {
   const isProvider = /^[A-Za-z0-9][A-Za-z0-9._-]{0,31}$/u.test(text);
   return isProvider
     ? text.toLowerCase()

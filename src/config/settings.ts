@@ -23,6 +23,7 @@ import { pushSettings, toPush, toRegistrarPush } from "./settings-push.ts";
 import { checkRuleList, inRule, MAX_RULES, ruleMatch, ruleName } from "./settings-rules.ts";
 import { checkTransports, connections, listener, tls, toTls } from "./settings-transport.ts";
 import { checkUpstreams, toUpstream, upstream, upstreams } from "./settings-upstreams.ts";
+import { toWake, wakeSettings } from "./settings-wake.ts";
 import {
   hasParam,
   parseAtEscape,
@@ -252,7 +253,7 @@ export const documentSchema = z.strictObject({
   auth: authSection.prefault({}),
   decisions: decisions.prefault({}),
   resync: resync.prefault({}),
-  push: z.strictObject({ providers: providers.prefault({}) }).prefault({}),
+  push: z.strictObject({ providers: providers.prefault({}), ...wakeSettings }).prefault({}),
   storage: z
     .strictObject({
       mode: choice(
@@ -325,7 +326,7 @@ export const settingsSchema = checkedSchema.transform((given) => ({
     credentialsFile: given.auth.credentials_file,
   },
   registrar: toRegistrar(given, {}),
-  push: toPush(given.mid_registrar),
+  push: { ...toPush(given.mid_registrar), ...toWake(given.push) },
   rules: given.rules.map(({ name, match, set }) => ({
     name,
     match: toMatch(match),

@@ -13,7 +13,9 @@ type DecisionKind =
   /** A REGISTER with expires 0 that midreg owed the main registrar. */
   | "de-register"
   /** A registration that midreg made anew by itself, because an operator asked for it. */
-  | "resync";
+  | "resync"
+  /** A device was woken for a request, or was not; the reason says for what kind, the outcome how it ended. */
+  | "wake";
 
 /** What makes midreg believe that a REGISTER comes from the registered device (auth.absorb). */
 export type Proof = "flow" | "digest" | "open" | "none";

@@ -72,6 +72,10 @@ export const COUNTERS: Readonly<Record<CounterName, Declaration>> = {
     help: "Attempts to send a push that were made again.",
     labels: ["provider"],
   },
+  wakes_total: {
+    help: "Devices that were woken for requests, or were to be, by how that ended and what for.",
+    labels: ["result", "purpose"],
+  },
 };
 
 /** Every histogram of durations. */
@@ -91,6 +95,14 @@ export const TIMINGS: Readonly<Record<TimingName, Declaration>> = {
   push_duration_seconds: {
     help: "From handing a push to its sender to its end, all attempts included.",
     labels: ["provider", "result"],
+  },
+  wake_register_seconds: {
+    help: "From pushing to a device for a request to its REGISTER being accepted.",
+    labels: [],
+  },
+  wake_ring_seconds: {
+    help: "From pushing to a device for a request to its first answer, such as 180.",
+    labels: [],
   },
 };
 
@@ -134,4 +146,6 @@ export const GAUGES: Readonly<Record<GaugeName, Declaration>> = {
     help: "Whether a push provider has failed several times in a row and is left alone: 1 if so.",
     labels: ["provider"],
   },
+  wakes_pending: { help: "Devices that are being woken.", labels: [] },
+  wake_requests_held: { help: "Requests that wait for a device to wake.", labels: [] },
 };

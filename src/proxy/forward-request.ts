@@ -105,6 +105,18 @@ function nextMaxForwards(request: SipRequest): number {
 /** Flows of one device that are tried after the first: phones have two, and four at most (RFC 5626 section 4.2.1). */
 const MAX_OTHER_FLOWS = 3;
 
+/** The way to a device; where all of its flows are asleep, the way there was and whom to wake. */
+export function branchToDevice(
+  forwarding: Forwarding,
+  flows: readonly [Binding, ...Binding[]],
+  usesPath = true,
+): RelayBranch {
+  const { isAsleep } = forwarding.input;
+  const [first, ...others] = flows.filter((flow) => !isAsleep(flow));
+  if (first !== undefined) return branchTo(forwarding, [first, ...others], usesPath);
+  return { ...branchTo(forwarding, flows, usesPath), asleep: { flows, usesPath } };
+}
+
 /** The way to a device, and its further flows for when that one is dead. */
 export function branchTo(
   forwarding: Forwarding,

@@ -55,6 +55,8 @@ export interface ProxyInput {
   readonly gruuTarget: (uri: Uri) => GruuTarget | undefined;
   /** The address-of-record that a contact identifier belongs to; undefined when nothing is stored of it. */
   readonly aorOf: (ctid: string) => string | undefined;
+  /** Whether the device of a binding has to be woken before the request is sent to it (RFC 8599). */
+  readonly isAsleep: (binding: Binding) => boolean;
 }
 
 /** A token of midreg's own that belongs to the dialog of a request. */
@@ -94,6 +96,16 @@ export interface RelayBranch {
   readonly nextHop: NextHop;
   /** Other flows of the same device, tried one by one when those before are dead (RFC 5626 section 7). */
   readonly others?: readonly RelayBranch[];
+  /** There when the device has to be woken first; then another branch takes the place of this one. */
+  readonly asleep?: Sleeper;
+}
+
+/** A device that a request is for, and that has to be woken for it. */
+export interface Sleeper {
+  /** Its bindings as they are now, the most recently refreshed first. */
+  readonly flows: readonly [Binding, ...Binding[]];
+  /** Whether the request goes along the Path of its registration. */
+  readonly usesPath: boolean;
 }
 
 export type ProxyDecision =

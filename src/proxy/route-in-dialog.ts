@@ -3,7 +3,7 @@ import type { Binding } from "../location/binding.ts";
 import type { GruuTarget } from "../location/gruu.ts";
 import { type Uri, uriParam } from "../sip/uri.ts";
 import type { DialogToken } from "./dialog-token.ts";
-import { branchTo, type Forwarding, forward, requestUriOf } from "./forward-request.ts";
+import { branchToDevice, type Forwarding, forward, requestUriOf } from "./forward-request.ts";
 import { isHiddenContact } from "./hide-push.ts";
 import { isOwnUri, type Preprocessed } from "./preprocess.ts";
 import type {
@@ -128,7 +128,7 @@ export function relayToGruu(forwarding: Forwarding, target: GruuTarget): Routed 
     // The Route that is left is the path of the dialog, which takes the place of Path (RFC 5627 section 6.1).
     const usesPath = forwarding.route.left.length === 0;
     const flows = reachableFirst([target.binding, ...target.others], forwarding.input);
-    return relayOne("to-device", branchTo(forwarding, flows, usesPath));
+    return relayOne("to-device", branchToDevice(forwarding, flows, usesPath));
   }
   return refuse(target.kind === "invalid" ? "unknown-gruu" : "gruu-away");
 }

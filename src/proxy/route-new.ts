@@ -5,7 +5,7 @@ import { contactsOf } from "../sip/contact.ts";
 import { parseUri } from "../sip/uri.ts";
 import type { DialogToken } from "./dialog-token.ts";
 import { forkTargets } from "./fork-targets.ts";
-import { branchTo, type Forwarding, forward } from "./forward-request.ts";
+import { branchToDevice, type Forwarding, forward } from "./forward-request.ts";
 import { chooseTargets } from "./lookup-filter.ts";
 import { isOwnUri, type Preprocessed } from "./preprocess.ts";
 import type { ProxyInput } from "./proxy-input.ts";
@@ -34,7 +34,9 @@ export function routeNew(input: ProxyInput, route: Preprocessed): Routed {
   if (groups.length === 0) {
     return request.toTag === "" ? refuseUnknown(lookup.noContactStatus) : refuse("no-dialog");
   }
-  const branches = groups.map((devices) => devices.map((device) => branchTo(forwarding, device)));
+  const branches = groups.map((devices) =>
+    devices.map((device) => branchToDevice(forwarding, device)),
+  );
   return { kind: "relay", direction: "to-device", groups: branches, ringMs: lookup.ringMs };
 }
 

@@ -116,6 +116,7 @@ export class ForwardedRegisterRun implements AttemptUser {
     }
     this.#record("accepted");
     this.#tell();
+    this.#context.waker?.registered(this.#run.ask.aor);
   }
 
   /** The main registrar has accepted what midreg cannot store, so it is taken back there. */

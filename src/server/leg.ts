@@ -18,6 +18,8 @@ export type OverReason =
 /** Hears when a branch that is being held is not wanted any more; after that it cannot be resolved. */
 export interface HeldUser {
   onOver(reason: OverReason): void;
+  /** The device that was waited for has answered, provisionally or finally. */
+  onResponse?(status: number): void;
 }
 
 /** A branch of a relay that is to come: it counts as not ended until it is resolved or given up. */
@@ -37,6 +39,8 @@ export interface LegUser {
   onLegFailure(leg: Leg, failure: LegFailure): void;
   /** How much of Max-Breadth the leg may use, now that it is sent; 0 for none (RFC 5393 section 5.3.3). */
   breadthFor(leg: Leg): number;
+  /** Its device is asleep: the leg is held, and whoever wakes the device sees to it; undefined for nobody. */
+  wake(leg: Leg, branch: RelayBranch): HeldUser | undefined;
 }
 
 export interface LegPlan {
@@ -91,14 +95,23 @@ export class Leg implements BranchUser, HeldBranch, TimerOwner {
 
   /** Waits for its branch, for no longer than the sender of the request does. */
   hold(user: HeldUser): void {
-    this.#state = "held";
     this.#held = user;
+    this.#wait();
+  }
+
+  #wait(): void {
+    this.#state = "held";
     const limitMs = this.#plan.method === "INVITE" ? TIMER_C_MS : MAX_WAIT_MS;
     this.#holdTimer = this.#modules.timers.start(limitMs, this, "hold");
   }
 
   start(): void {
-    if (this.#state === "new" && this.#plan.branch !== undefined) this.#send(this.#plan.branch);
+    const { branch } = this.#plan;
+    if (this.#state !== "new" || branch === undefined) return;
+    if (branch.asleep === undefined) return this.#send(branch);
+    this.#wait();
+    this.#held = this.#user.wake(this, branch);
+    if (this.#held === undefined) this.resolve(branch);
   }
 
   resolve(branch: RelayBranch): boolean {
@@ -133,6 +146,7 @@ export class Leg implements BranchUser, HeldBranch, TimerOwner {
     // RFC 5626 section 7: 430, or 408, means that this flow does not lead to the device.
     if ((status === 430 || status === 408) && this.#tryNext()) return;
     if (status >= 200) this.#state = "ended";
+    this.#held?.onResponse?.(status);
     this.#user.onLegResponse(this, response);
   }
 

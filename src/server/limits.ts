@@ -98,6 +98,30 @@ export const DRAIN_LIMIT_MS = 10_000;
 /** Retry-After of a 503 that midreg gives because it cannot store or is full, in seconds. */
 export const BUSY_RETRY_AFTER_SEC = 10;
 
+/**
+ * Devices that are being woken at once, at some 600 bytes each: their requests are bounded as transactions. More
+ * phones than wake in the six seconds that a request waits, at the rate of calls that one process has.
+ */
+export const MAX_WAKES = 20_000;
+
+/** Requests that wait for one device: more callers at once than anybody can answer. */
+export const MAX_WAITING_PER_WAKE = 32;
+
+/**
+ * How long anything but an INVITE waits for its device at most: of the 32 seconds that its sender waits (64*T1), this
+ * leaves the device time to answer (RFC 4320 section 4, RFC 8599 section 5.6.2).
+ */
+export const MAX_NON_INVITE_WAKE_MS = 20_000;
+
+/** For how long a push is worth delivering that says that a call is over. */
+export const CALL_OVER_MS = 30_000;
+
+/** Callers, and devices, whose pushes are counted at 150 bytes each; the oldest are forgotten first. */
+export const MAX_COUNTED_PUSHERS = 20_000;
+
+/** The longest From of a caller that pushes are counted by; what is longer is cut. */
+export const MAX_CALLER_LENGTH = 256;
+
 /** Wrong passwords that one address may send for one user within the window, before it gets no answers. */
 export const MAX_AUTH_FAILURES_PER_USER = 5;
 

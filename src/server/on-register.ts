@@ -168,6 +168,7 @@ class RegisterRun implements AorTask {
     const { tallies, clock, sweep } = this.#context;
     if (this.#shortened !== undefined) sweep.watch(this.#shortened);
     tallies.observe("absorbed", clock.nowMs() - this.arrival.atMs);
+    this.#context.waker?.registered(this.ask.aor);
     this.#leave();
   }
 

@@ -4,7 +4,7 @@ import { type GruuLookup, newest, resolveGruu } from "../location/gruu.ts";
 import type { LocationStore } from "../ports.ts";
 import { decideRequest } from "../proxy/decide-request.ts";
 import type { LookupPolicy } from "../proxy/lookup-policy.ts";
-import type { ProxyDecision, Sender } from "../proxy/proxy-input.ts";
+import type { ProxyInput, Sender } from "../proxy/proxy-input.ts";
 import { BindingFacts } from "../registrar/binding-facts.ts";
 import { isTrustedProxy } from "../registrar/path.ts";
 import { ctidOf } from "../registrar/rewrite-register.ts";
@@ -17,17 +17,22 @@ import type { ErrorLimiter } from "./error-limiter.ts";
 import { BUSY_RETRY_AFTER_SEC } from "./limits.ts";
 import { Relay, type RelayModules, relayAck } from "./relay.ts";
 import type { ServerModules, ServerOptions } from "./server-modules.ts";
+import { buildWake, sleepTest } from "./wake-request.ts";
+import type { Waker } from "./waker.ts";
 
 /** What handling requests other than REGISTER takes. */
 export interface RequestContext extends ServerModules, RelayModules {
   readonly options: ServerOptions;
   readonly isOwnHost: (host: string, port: number | undefined) => boolean;
   readonly errors: ErrorLimiter;
+  /** Undefined where no device can be woken. */
+  readonly waker: Waker | undefined;
 }
 
 /** Handles a request that belongs to no live transaction and is neither REGISTER, ACK nor CANCEL. */
 export function onRequest(request: SipRequest, arrival: Arrival, context: RequestContext): void {
-  const decision = decide(request, arrival, context);
+  const input = inputOf(request, arrival, context);
+  const decision = decideRequest(input);
   if (decision.kind === "respond") {
     context.tally("to-device", decision.reason).n += 1;
     const { status, phrase, headers } = decision;
@@ -40,7 +45,8 @@ export function onRequest(request: SipRequest, arrival: Arrival, context: Reques
     answer(context, arrival, request, { status: 503, phrase: "Service Unavailable", headers });
     return;
   }
-  new Relay(decision, transaction, context).start();
+  const wake = buildWake(input, transaction, context);
+  new Relay({ ...decision, wake }, transaction, context).start();
 }
 
 /** Handles an ACK: it ends the transaction of a failure, or is passed on to where a 2xx came from. */
@@ -50,7 +56,7 @@ export function onAck(ack: SipRequest, arrival: Arrival, context: RequestContext
     transaction.ack(ack, arrival);
     return;
   }
-  const decision = decide(ack, arrival, context);
+  const decision = decideRequest(inputOf(ack, arrival, context));
   // An ACK is never answered.
   const branch = decision.kind === "relay" ? decision.branches[0] : undefined;
   if (decision.kind !== "relay" || branch === undefined) return;
@@ -73,20 +79,21 @@ export function onCancel(cancel: SipRequest, arrival: Arrival, context: RequestC
   transaction.user?.onCancel();
 }
 
-function decide(request: SipRequest, arrival: Arrival, context: RequestContext): ProxyDecision {
+function inputOf(request: SipRequest, arrival: Arrival, context: RequestContext): ProxyInput {
   const { options, store, upstreams, transport, isOwnHost, ids } = context;
   const source = flowOf(arrival);
   const from = upstreams.nameOf(arrival);
   const name = from ?? homeOf(request, source, context);
   const upstream = upstreams.of(name);
   const policy = options.registerPolicy;
+  const sender = senderOf(arrival, source, context);
   // Phones cannot register while the main registrar is away, so their bindings may live on for calls.
   const { serveExpiredMs } = options.lookup;
   const validAtMs = (holder: string): number =>
     arrival.atMs - (upstreams.isAway(holder) ? serveExpiredMs : 0);
-  return decideRequest({
+  return {
     request,
-    sender: senderOf(arrival, source, context),
+    sender,
     source,
     sideOf: (flow) => transport.listeners.find(({ id }) => flow.startsWith(`${id}<`)),
     upstream: name,
@@ -112,7 +119,8 @@ function decide(request: SipRequest, arrival: Arrival, context: RequestContext):
     aorOf: (ctid) => store.lookupCtid(ctid)?.aor,
     gruuTarget: (uri) =>
       policy.gruu ? resolveGruu(uri, gruuLookup(context, validAtMs(name))) : undefined,
-  });
+    isAsleep: sleepTest(request, sender, context),
+  };
 }
 
 /** The rule that matches the most preferred of the bindings counts for all of them. */

@@ -14,4 +14,21 @@ export interface PushOptions {
   readonly refreshRate: number;
   /** For how long a device can still be woken once its registration has ended. */
   readonly afterExpiryMs: number;
+  /** What a caller is told while a device is being woken; 0 for nothing but 100. */
+  readonly waitingStatus: 0 | 180 | 182;
+  /** Providers whose devices are told when a call they were woken for is over before it has reached them. */
+  readonly callOver: readonly string[];
+  /** Whether providers are told who calls. */
+  readonly tellsCaller: boolean;
+  readonly budget: PushBudget;
+}
+
+/** How many pushes requests may cause; 0 for any number. */
+export interface PushBudget {
+  /** A minute, by the address in From. */
+  readonly perCaller: number;
+  /** A minute, by push resource. */
+  readonly perDevice: number;
+  /** A second. */
+  readonly total: number;
 }

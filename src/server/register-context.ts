@@ -10,6 +10,7 @@ import type { RegisterMetrics } from "./register-metrics.ts";
 import type { ServerModules, ServerOptions } from "./server-modules.ts";
 import type { Sweep } from "./sweep.ts";
 import type { Upstreams } from "./upstreams.ts";
+import type { Waker } from "./waker.ts";
 
 /** What handling REGISTERs takes, shared by all of them. */
 export interface RegisterContext extends ServerModules, AttemptModules {
@@ -30,4 +31,6 @@ export interface RegisterContext extends ServerModules, AttemptModules {
   readonly dateLine: () => string;
   readonly errors: ErrorLimiter;
   readonly decisions: DecisionLog;
+  /** Has requests that wait for devices sent on; undefined where no device can be woken. */
+  readonly waker: Waker | undefined;
 }

@@ -228,6 +228,31 @@ export function recordResync(
   decisions.record(aor, true, facts, atMs);
 }
 
+/** A device was woken for requests, or was not. */
+export function recordWake(
+  { decisions, nowMs }: RecordModules,
+  aor: string,
+  end: {
+    readonly ctid: string;
+    readonly purpose: string;
+    readonly result: string;
+    readonly requests: number;
+    readonly durationMs: number | undefined;
+  },
+): void {
+  const { ctid, purpose, result, requests, durationMs } = end;
+  const facts: DecisionFacts = {
+    ...BY_ITSELF,
+    kind: "wake",
+    reason: purpose,
+    outcome: result,
+    ctid,
+    contacts: requests,
+    durationMs,
+  };
+  decisions.record(aor, true, facts, nowMs());
+}
+
 /** The proof that each rule of auth.absorb asks for. */
 const PROOF_BY: Readonly<Record<RegisterPolicy["absorb"], Proof>> = {
   proven: "flow",

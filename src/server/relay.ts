@@ -40,6 +40,8 @@ export interface Relayed {
   readonly breadth: number;
   /** Goes into the branches of midreg's Vias, to detect loops. */
   readonly mark: string;
+  /** Has the device of a branch woken; undefined where branches are sent as they are. */
+  readonly wake?: ((held: HeldBranch, branch: RelayBranch) => HeldUser) | undefined;
 }
 
 interface AckPlan extends RelayBranch, Pick<Relayed, "breadth" | "mark"> {}
@@ -175,6 +177,10 @@ export class Relay implements LegUser, ServerTransactionUser, TimerOwner {
     const later = isOvertaken ? this.#later.reduce((sum, group) => sum + group.length, 0) : 0;
     const spare = this.#isInvite && this.#relayed.direction === "to-device" ? 1 : 0;
     return Math.min(free, Math.max(1, Math.floor(free / (present + later + spare))));
+  }
+
+  wake(leg: Leg, branch: RelayBranch): HeldUser | undefined {
+    return this.#relayed.wake?.(leg, branch);
   }
 
   /** The present group has rung for long enough. */

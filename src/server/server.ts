@@ -10,6 +10,7 @@ import { CountingTransport } from "./counting-transport.ts";
 import { DateLine } from "./date-line.ts";
 import { DecisionLog } from "./decision-log.ts";
 import { DigestGate, type DigestGateModules } from "./digest-gate.ts";
+import { type DropPushModules, dropPush } from "./drop-push.ts";
 import { ErrorLimiter } from "./error-limiter.ts";
 import { LargeRequests } from "./large-requests.ts";
 import { BUSY_RETRY_AFTER_SEC, DRAIN_LIMIT_MS, MAX_REQUEST_BYTES } from "./limits.ts";
@@ -29,6 +30,7 @@ import { TimerQueue } from "./timer-queue.ts";
 import { Transactions } from "./transactions.ts";
 import type { UpstreamModules } from "./upstream.ts";
 import { Upstreams } from "./upstreams.ts";
+import { Waker, type WakerModules } from "./waker.ts";
 
 /** The loop: takes what the transport hears, lets the pure rooms decide, and carries it out. */
 export class Server implements Receiver {
@@ -219,10 +221,7 @@ function buildContext(
   };
   const outbox = new Outbox(owing);
   const identities = new PendingIdentities({ store, timers });
-  const graceMs = ({ bindings }: AorRecord): number =>
-    bindings.some(({ upstream }) => upstreams.isAway(upstream.upstream))
-      ? options.lookup.serveExpiredMs
-      : 0;
+  const graceMs = buildGrace(options, upstreams);
   const asking = { store, nowMs, uris: urisOf(options) };
   const outgoing = new OutgoingPolicy(policiesOf(options), asking);
   const sweep = new Sweep({ ...owing, outbox, identities, outgoing, graceMs });
@@ -238,6 +237,7 @@ function buildContext(
     upstreams,
     outbox,
     sweep,
+    waker: buildWaker(options, modules, owing),
     inFlight,
     identities,
     tallies: new RegisterMetrics(metrics),
@@ -248,6 +248,32 @@ function buildContext(
     decisions,
     dateLine: new DateLine(clock).read,
   };
+}
+
+/** How long bindings are kept beyond their end as things are now. */
+function buildGrace(
+  { lookup }: ServerOptions,
+  upstreams: Upstreams,
+): (record: AorRecord) => number {
+  return ({ bindings }) =>
+    bindings.some(({ upstream }) => upstreams.isAway(upstream.upstream))
+      ? lookup.serveExpiredMs
+      : 0;
+}
+
+/** Undefined where there is no push provider. */
+function buildWaker(
+  { push }: ServerOptions,
+  { gateway, transport }: ServerModules,
+  around: Omit<WakerModules, "gateway" | "isOpen" | "onDeadToken"> & DropPushModules,
+): Waker | undefined {
+  if (gateway === undefined) return undefined;
+  return new Waker(push, {
+    ...around,
+    gateway,
+    isOpen: (flow) => transport.isOpen(flow),
+    onDeadToken: (aor, dead, sinceMs) => dropPush(aor, dead, sinceMs, around),
+  });
 }
 
 function buildUpstreams(options: ServerOptions, modules: UpstreamModules): Upstreams {

@@ -72,6 +72,10 @@ describe("with nothing but an upstream, every setting has its default", () => {
         refreshSpreadMs: 30_000,
         refreshRate: 500,
         afterExpiryMs: 3_600_000,
+        waitingStatus: 0,
+        callOver: ["apns"],
+        tellsCaller: false,
+        budget: { perCaller: 60, perDevice: 30, total: 1000 },
       },
       lookup: {
         fork: "all",

@@ -67,6 +67,8 @@ export interface InputParts extends RequestParts {
   readonly latencies?: Readonly<Record<string, number>>;
   /** Addresses-of-record of contact identifiers, where they are not alice's. */
   readonly aors?: Readonly<Record<string, string>>;
+  /** Contact identifiers of the bindings whose devices are asleep. */
+  readonly asleep?: readonly string[];
 }
 
 /** GRUUs of alice's bindings, looked up among these. */
@@ -108,6 +110,7 @@ export function buildInput(parts: InputParts = {}): ProxyInput {
     aorOf: (ctid) =>
       parts.aors?.[ctid] ?? (bindings.some((one) => one.ctid === ctid) ? AOR : undefined),
     gruuTarget: (uri) => resolveGruu(uri, buildGruuLookup(bindings)),
+    isAsleep: ({ ctid }) => parts.asleep?.includes(ctid) ?? false,
   };
 }
 

@@ -98,6 +98,10 @@ export const PUSH: PushOptions = {
   refreshSpreadMs: 30_000,
   refreshRate: 500,
   afterExpiryMs: 3_600_000,
+  waitingStatus: 0,
+  callOver: ["apns"],
+  tellsCaller: false,
+  budget: { perCaller: 60, perDevice: 30, total: 1000 },
 };
 
 /** What a server needs besides its policy and its main registrar. */
