@@ -194,7 +194,10 @@ function readAnswer(
   stream.on("error", () => undefined);
   stream.on("close", () => {
     const status = headers?.[":status"];
-    if (headers === undefined || status === undefined || !stream.readableEnded) done(undefined);
+    // These say all by themselves, whatever has become of the connection since; to send again would be to push twice.
+    const isClear = status === 200 || status === 410;
+    const isWhole = isClear || stream.readableEnded;
+    if (headers === undefined || status === undefined || !isWhole) done(undefined);
     else done({ status, ...readBody(body), retryAfterMs: retryAfterOf(headers, clock) });
   });
 }

@@ -16,7 +16,7 @@ import { load } from "../config/load.ts";
 import type { VirtualClock } from "../support/virtual-clock.ts";
 
 /** The machine's own clock; the steady timeline is an hour behind, so that nobody takes one for the other. */
-const BEHIND_MS = 3_600_000;
+export const BEHIND_MS = 3_600_000;
 
 export const REAL_CLOCK: Clock = {
   nowMs: () => Date.now() - BEHIND_MS,
@@ -39,6 +39,14 @@ export function virtualTimers(clock: VirtualClock): GatewayClock {
       };
     },
   };
+}
+
+/** Lets promises that wait for nothing but each other go on. */
+export async function settle(): Promise<void> {
+  for (let turn = 0; turn < 20; turn += 1) {
+    // oxlint-disable-next-line no-await-in-loop
+    await Promise.resolve();
+  }
 }
 
 /** A log that keeps its lines. */
@@ -177,7 +185,7 @@ export function apnsToken(beginning: string): string {
   return beginning.padEnd(64, "0123456789abcdef");
 }
 
-const TEAM = "MIDREGTEAM";
+export const TEAM = "MIDREGTEAM";
 
 /** Devices of each kind, by the beginning of their tokens. */
 export const devices = {
