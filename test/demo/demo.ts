@@ -3,11 +3,12 @@ import { Fleet } from "../support/peers/fleet.ts";
 import { freePorts } from "../support/peers/free-ports.ts";
 import { passwordOf, type RegistrarCounters } from "../support/peers/legacy-registrar.ts";
 import { MidregProcess } from "../support/peers/midreg-process.ts";
-import { Phone } from "../support/peers/phone.ts";
+import { Phone, type PhoneOptions } from "../support/peers/phone.ts";
 import { Stage } from "../support/peers/stage.ts";
 import type { Terminal } from "../support/peers/terminal.ts";
 import { RegistrarChild } from "./registrar-child.ts";
 import { Report } from "./report.ts";
+import { Sleeper } from "./sleeper.ts";
 
 export interface DemoOptions {
   readonly phones: number;
@@ -21,10 +22,13 @@ interface Cast {
   readonly midreg: MidregProcess | undefined;
   readonly fleet: Fleet;
   readonly caller: Phone;
+  /** Undefined without midreg: the registrar cannot wake anybody. */
+  readonly sleeper: Sleeper | undefined;
 }
 
 const DOMAIN = "demo.test";
 const PHONE_EXPIRES_SEC = 60;
+const COMMON = { domain: DOMAIN, expiresSec: PHONE_EXPIRES_SEC };
 const OUTGOING_EXPIRES_SEC = 3600;
 const REGISTRAR_SERVICE_MS = 4;
 // A little slower than the registrar can take two REGISTERs of each phone: one is challenged.
@@ -32,6 +36,7 @@ const REGISTER_GAP_MS = 2.5 * REGISTRAR_SERVICE_MS;
 const REFRESH_EVERY_MS = 500;
 const STORM_HALF_MS = 5000;
 const CALL_STEP_MS = 5000;
+const SLEEPER = "sleeper";
 const PROGRESS_EVERY_MS = 100;
 const DEMO_LIMIT_MS = 60_000;
 
@@ -67,8 +72,10 @@ export class Demo {
 
   async #raise(): Promise<Cast> {
     const { phones, hasMidreg } = this.#options;
-    const ports = await freePorts(phones + 4);
-    const [registrarPort = 0, port = 0, adminPort = 0, callerPort = 0, ...phonePorts] = ports;
+    const [registrarPort = 0, port = 0, adminPort = 0, callerPort = 0, ...others] = await freePorts(
+      phones + 6,
+    );
+    const [bedPort = 0, wokenPort = 0, ...phonePorts] = others;
     const registrar = new RegistrarChild(this.#stage, {
       port: registrarPort,
       domain: DOMAIN,
@@ -77,30 +84,44 @@ export class Demo {
       isRecordRouting: true,
     });
     await registrar.counters();
-    const midreg = hasMidreg
-      ? new MidregProcess(this.#stage, {
-          port,
-          adminPort,
-          upstreamPort: registrarPort,
-          outgoingExpiresSec: OUTGOING_EXPIRES_SEC,
+    const sleeper = hasMidreg
+      ? new Sleeper(this.#stage, {
+          before: this.#single(SLEEPER, { outboundPort: port, port: bedPort }),
+          after: this.#single(SLEEPER, { outboundPort: port, port: wokenPort }),
         })
       : undefined;
+    const configPath = await sleeper?.open();
+    const midreg =
+      configPath === undefined
+        ? undefined
+        : new MidregProcess(this.#stage, {
+            configPath,
+            port,
+            adminPort,
+            upstreamPort: registrarPort,
+            outgoingExpiresSec: OUTGOING_EXPIRES_SEC,
+          });
     await midreg?.start();
-    const common = { domain: DOMAIN, expiresSec: PHONE_EXPIRES_SEC };
     const outboundPort = hasMidreg ? port : registrarPort;
-    const fleet = new Fleet({ ...common, outboundPort, ports: phonePorts, passwordOf });
-    const caller = new Phone({
-      ...common,
-      user: "caller",
-      outboundPort: registrarPort,
-      port: callerPort,
-      password: passwordOf("caller"),
-      onError: (error) => {
-        this.#report.check("the caller's stack is content", false, error.message);
-      },
-    });
+    const fleet = new Fleet({ ...COMMON, outboundPort, ports: phonePorts, passwordOf });
+    const caller = new Phone(
+      this.#single("caller", { outboundPort: registrarPort, port: callerPort }),
+    );
     this.#introduce(registrarPort, outboundPort, midreg);
-    return { registrar, midreg, fleet, caller };
+    return { registrar, midreg, fleet, caller, sleeper };
+  }
+
+  /** A phone besides the fleet. */
+  #single(user: string, place: Pick<PhoneOptions, "outboundPort" | "port">): PhoneOptions {
+    return {
+      ...COMMON,
+      ...place,
+      user,
+      password: passwordOf(user),
+      onError: (error) => {
+        this.#report.check(`the stack of ${user} is content`, false, error.message);
+      },
+    };
   }
 
   async #play(cast: Cast): Promise<void> {
@@ -112,6 +133,11 @@ export class Demo {
     await this.#act("storm", hasMidreg ? `${pace}; midreg crashes` : pace, () => this.#storm(cast));
     const way = hasMidreg ? "the registrar and midreg" : "the registrar";
     await this.#act("call", `somebody calls a phone by way of ${way}`, () => this.#call(cast));
+    const { sleeper, caller } = cast;
+    if (sleeper !== undefined) {
+      const text = "an app goes to sleep; somebody calls it, and a push wakes it";
+      await this.#act("push", text, () => this.#wake(sleeper, caller));
+    }
     await this.#act("end", "everybody goes home", () => this.#end(cast));
     this.#report.print((performance.now() - this.#startMs) / 1000);
   }
@@ -211,13 +237,39 @@ export class Demo {
     await received.ended.within(CALL_STEP_MS, "the phone gets the BYE");
     const isGood = status === 200 && hangUpStatus === 200;
     const hops = `${received.hops} hops`;
-    this.#report.call(
+    this.#report.note(
+      "call",
       `${phone.user} rang and answered after ${answeredMs.toFixed(0)} ms over ${hops}, caller hung up`,
     );
     this.#report.check("the call went through", isGood, `INVITE ${status}, BYE ${hangUpStatus}`);
   }
 
-  async #end({ fleet, registrar, midreg, caller }: Cast): Promise<void> {
+  async #wake(sleeper: Sleeper, caller: Phone): Promise<void> {
+    const status = await sleeper.fallAsleep();
+    this.#report.check("the app registered, and sleeps", status === 200, `REGISTER ${status}`);
+    const startMs = performance.now();
+    const waking = sleeper.waking();
+    const outgoing = caller.call(SLEEPER);
+    await outgoing.ringing.within(CALL_STEP_MS, "the woken phone rings");
+    const { pushedAtMs, registeredAtMs, rangAtMs, call } = await waking;
+    call.answer();
+    await call.acknowledged.within(CALL_STEP_MS, "the woken phone gets the ACK");
+    const invite = await outgoing.status();
+    const bye = await outgoing.hangUp();
+    await call.ended.within(CALL_STEP_MS, "the woken phone gets the BYE");
+    const steps = [pushedAtMs - startMs, registeredAtMs - pushedAtMs, rangAtMs - registeredAtMs];
+    const [push, register, ring] = steps.map((ms) => `${Math.max(0, ms).toFixed(0)} ms`);
+    this.#report.note(
+      "push",
+      `pushed after ${push}, the app registered within ${register}, and rang ${ring} later`,
+    );
+    const isGood = invite === 200 && bye === 200;
+    this.#report.check("the sleeping phone took the call", isGood, `INVITE ${invite}, BYE ${bye}`);
+    const isOnce = sleeper.pushCount === 1;
+    this.#report.check("one push was enough", isOnce, `${sleeper.pushCount} pushes`);
+  }
+
+  async #end({ fleet, registrar, midreg, caller, sleeper }: Cast): Promise<void> {
     const { errors } = registrar;
     this.#report.check("the registrar's stack is content", errors.length === 0, errors.join("; "));
     if (midreg !== undefined) {
@@ -230,6 +282,7 @@ export class Demo {
     }
     fleet.close();
     caller.close();
+    await sleeper?.close();
   }
 
   #introduce(registrarPort: number, outboundPort: number, midreg: MidregProcess | undefined): void {

@@ -67,8 +67,9 @@ export class Report {
     });
   }
 
-  call(text: string): void {
-    this.#outcomes.push(["call", text]);
+  /** A line below the table. */
+  note(name: string, text: string): void {
+    this.#outcomes.push([name, text]);
   }
 
   /** Judges the restart by what the registrar and midreg had counted when the storm was over. */

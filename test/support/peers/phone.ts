@@ -11,6 +11,8 @@ export interface PhoneOptions {
   readonly port: number;
   readonly password: string;
   readonly expiresSec: number;
+  /** Parameters of its Contact URI, each with a leading semicolon. */
+  readonly contactParams?: string;
   readonly onError: (error: Error) => void;
 }
 
@@ -50,7 +52,8 @@ export class Phone {
       },
       onError: options.onError,
     });
-    this.contact = `sip:${options.user}@${this.#stack.address}:${options.port}`;
+    const place = `${this.#stack.address}:${options.port}`;
+    this.contact = `sip:${options.user}@${place}${options.contactParams ?? ""}`;
   }
 
   /** REGISTERs sent, retransmissions not counted. */
