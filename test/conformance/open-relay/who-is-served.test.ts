@@ -105,6 +105,13 @@ describe("a stranger", () => {
     expect(answers[1]).toBe(answers[0]);
   });
 
+  test("has its REGISTER to anywhere sent to the main registrar, and nowhere else", () => {
+    const headers = ["Route: <sip:192.0.2.1;lr>, <sip:198.51.100.200;lr>"];
+    const text = request({ method: "REGISTER", headers });
+    const places = stage.raw(text, STRANGER_PLACE).map(({ to }) => to);
+    expect(new Set(places)).toEqual(new Set([MAIN_PLACE, STRANGER_PLACE]));
+  });
+
   test("gets no answer to an ACK, and nothing is passed on", () => {
     for (const uri of [stage.contact, "sip:victim@198.51.100.200"]) {
       expect(stage.lines(request({ method: "ACK", uri }), STRANGER_PLACE)).toEqual([]);
@@ -300,6 +307,22 @@ describe("a registered phone", () => {
     const places = stage.world.network.sent.slice(before - 1).map(({ to }) => to);
     expect(new Set(places)).toEqual(new Set([SERVER_PLACE, MAIN_PLACE, PHONE_PLACE]));
   });
+});
+
+describe("a contact that is not where its phone is", () => {
+  test.each([
+    "sip:alice@198.51.100.200",
+    "sip:alice@127.0.0.1:6379;transport=tcp",
+    "sip:alice@[::1];maddr=198.51.100.200",
+  ])(
+    "makes nobody else ring: %s is called at the address it has registered from",
+    async (contact) => {
+      const own = await ProxyStage.open({}, { contact: `<${contact}>` });
+      expect(
+        own.lines(request({ uri: own.contact, method: "MESSAGE", via: MAIN_PLACE }), MAIN_PLACE),
+      ).toEqual([`MESSAGE ${contact} SIP/2.0 > ${PHONE_PLACE}`]);
+    },
+  );
 });
 
 describe("the main registrar", () => {
