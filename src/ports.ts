@@ -239,6 +239,8 @@ export type CounterName =
   | "usrloc_expired_total"
   | "deregistrations_total"
   | "auth_failures_total"
+  | "pings_total"
+  | "ping_removed_total"
   | "resync_registers_total"
   | "push_requests_total"
   | "push_retries_total"
@@ -246,6 +248,7 @@ export type CounterName =
 
 export type TimingName =
   | "register_duration_seconds"
+  | "ping_duration_seconds"
   | "upstream_register_duration_seconds"
   | "storage_op_duration_seconds"
   | "push_duration_seconds"
@@ -263,6 +266,10 @@ export type GaugeName =
   | "deregistrations_pending"
   | "registers_in_flight"
   | "resync_remaining"
+  | "pinged_contacts"
+  | "dead_contacts"
+  | "pings_in_flight"
+  | "ping_mass_loss"
   | "storage_up"
   | "udp_receive_buffer_bytes"
   | "push_queued"
@@ -349,12 +356,25 @@ export type ResyncResult =
   /** The address-of-record had too much under way already. */
   | "busy";
 
+/** What pings have told of the device of a binding. Moments are on the steady timeline. */
+export interface PingView {
+  readonly state: "alive" | "silent" | "dead";
+  readonly pingedAtMs: number;
+  /** Undefined when it has answered none. */
+  readonly answeredAtMs: number | undefined;
+  readonly latencyMs: number | undefined;
+  /** Pings in a row without an answer. */
+  readonly lost: number;
+}
+
 /** What operators can ask of a running server. Addresses-of-record are canonical unless it says otherwise. */
 export interface LocationAdmin {
   /** The canonical form of an address-of-record as a person writes it; undefined when it is none. */
   canonical(written: string): string | undefined;
   /** The recent decisions about an address-of-record, the latest first. */
   decisions(aor: string): readonly Decision[];
+  /** Undefined when its present flow was never pinged. */
+  pings(binding: Binding): PingView | undefined;
   /**
    * Removes a binding by its ctid or contact URI, or all of an address-of-record, here and upstream. `done` is
    * called once, after the commit.

@@ -26,7 +26,7 @@ export function buildRegisterRules(
   { rules, upstream, upstreams }: Settings,
   gateway: PushSupport | undefined,
 ): readonly CallRule[] {
-  return rules.map(({ name, match, registrar, lookup }) => ({
+  return rules.map(({ name, match, registrar, lookup, ping }) => ({
     match: {
       transport: match.transport,
       listener: match.listener,
@@ -41,6 +41,7 @@ export function buildRegisterRules(
       rule: name,
     }),
     lookup: buildLookup(lookup),
+    ping,
   }));
 }
 

@@ -132,3 +132,12 @@ export const resync = z.strictObject({
     "REGISTERs a second that midreg resync sends, unless it is told otherwise.",
   ).prefault("100"),
 });
+
+export const usrloc = z.strictObject({
+  use_domain: onOrOff("Whether the address-of-record includes the domain.").prefault("true"),
+  cseq_delay: seconds(
+    0,
+    3600,
+    "For how long a REGISTER with the same CSeq counts as a retransmission; 0 for never.",
+  ).prefault("20"),
+});

@@ -16,8 +16,10 @@ import {
   lookupInRule,
   resync,
   toLookup,
+  usrloc as usrlocSection,
 } from "./settings-access.ts";
 import { providers, toProviders } from "./settings-gateway.ts";
+import { nathelper, pingInRule, toPings } from "./settings-ping.ts";
 import { policySettings } from "./settings-policy.ts";
 import { pushSettings, toPush, toRegistrarPush } from "./settings-push.ts";
 import { checkRuleList, inRule, MAX_RULES, ruleMatch, ruleName } from "./settings-rules.ts";
@@ -187,6 +189,7 @@ const ruleSettings = z.strictObject({
   pn_pnsreg_interval: inRule(registrar.pn_pnsreg_interval),
   pn_unsupported: inRule(registrar.pn_unsupported),
   ...lookupInRule,
+  ...pingInRule,
   absorb: inRule(absorb),
   upstream: leaf((name) => name, {
     description: "Main registrar that REGISTERs go to: main, or a name of upstreams.",
@@ -239,17 +242,9 @@ export const documentSchema = z.strictObject({
     .prefault({}),
   mid_registrar: midRegistrar.prefault({}),
   lookup: lookup.prefault({}),
+  nathelper: nathelper.prefault({}),
   rules: rules.prefault([]),
-  usrloc: z
-    .strictObject({
-      use_domain: onOrOff("Whether the address-of-record includes the domain.").prefault("true"),
-      cseq_delay: seconds(
-        0,
-        3600,
-        "For how long a REGISTER with the same CSeq counts as a retransmission; 0 for never.",
-      ).prefault("20"),
-    })
-    .prefault({}),
+  usrloc: usrlocSection.prefault({}),
   auth: authSection.prefault({}),
   decisions: decisions.prefault({}),
   resync: resync.prefault({}),
@@ -332,10 +327,12 @@ export const settingsSchema = checkedSchema.transform((given) => ({
     match: toMatch(match),
     registrar: toRegistrar(given, set),
     lookup: toLookup(given.lookup, set),
+    ping: set.ping ?? given.nathelper.ping,
   })),
   operation: {
     decisions: { perAor: given.decisions.per_aor, maxEntries: given.decisions.max },
     resyncRate: given.resync.rate,
+    pings: toPings(given.nathelper),
   },
   pushProviders: toProviders(given.push.providers),
   storage: given.storage,

@@ -7,7 +7,14 @@ import { fieldsOf, numberIn } from "./fields.ts";
 import { BUSY_RETRY_AFTER_SEC, MAX_EXPIRES_SEC, MAX_NAME_LENGTH } from "./limits.ts";
 import { partOf } from "./page-ask.ts";
 import { formatCursor, readPage } from "./pages.ts";
-import { contactView, decisionView, recordView, summaryOf, type ViewClock } from "./record-view.ts";
+import {
+  contactView,
+  decisionView,
+  type ReadPings,
+  recordView,
+  summaryOf,
+  type ViewClock,
+} from "./record-view.ts";
 import type { AdminRequest, Route } from "./routes.ts";
 
 /** What the routes of the location data work on. */
@@ -42,7 +49,7 @@ export function aorRoutes(modules: LocationModules): Route[] {
   ];
 }
 
-function list({ query }: AdminRequest, { store, clock }: LocationModules): Answer {
+function list({ query }: AdminRequest, { store, clock, operations }: LocationModules): Answer {
   const view = query.get("view") ?? "summary";
   if (view !== "summary" && view !== "full") return problem(400, "view must be summary or full.");
   const part = partOf(query, ["prefix", "view"]);
@@ -51,9 +58,10 @@ function list({ query }: AdminRequest, { store, clock }: LocationModules): Answe
   const listing = { items: () => store.records(), nameOf: ({ aor }: AorRecord) => aor };
   const isWanted = ({ aor }: AorRecord): boolean => aor.startsWith(prefix);
   const page = readPage(listing, { ...part, isWanted });
+  const pings = readPings(operations);
   const shown = view === "full" ? recordView : summaryOf;
   return json(200, {
-    aors: page.items.map((record) => shown(record, clock)),
+    aors: page.items.map((record) => shown(record, clock, pings)),
     next: page.next === undefined ? null : formatCursor(page.next),
   });
 }
@@ -66,21 +74,29 @@ function show({ params, query }: AdminRequest, modules: LocationModules): Answer
   const record = aor === undefined ? undefined : store.lookup(aor);
   const decisions = aor === undefined ? [] : operations.decisions(aor);
   const match = query.get("match");
-  if (match !== null) return showMatching(record, match, clock);
+  if (match !== null) return showMatching(record, match, modules);
   if (aor === undefined || (record === undefined && decisions.length === 0)) {
     return problem(404, NOT_FOUND);
   }
   // What was decided outlives the bindings it was about.
   return json(200, {
-    ...recordView(record ?? { aor, bindings: [] }, clock),
+    ...recordView(record ?? { aor, bindings: [] }, clock, readPings(operations)),
     decisions: decisions.map((decision) => decisionView(decision, clock)),
   });
+}
+
+function readPings(operations: LocationAdmin): ReadPings {
+  return (binding) => operations.pings(binding);
 }
 
 const MATCH_RULE = "match must be contact:URI, call_id:CALL-ID or received:ADDRESS:PORT.";
 
 /** Kamailio's registered(): whether some valid contact fits. */
-function showMatching(record: AorRecord | undefined, match: string, clock: ViewClock): Answer {
+function showMatching(
+  record: AorRecord | undefined,
+  match: string,
+  { clock, operations }: LocationModules,
+): Answer {
   const [, by, value = ""] = /^(contact|call_id|received):([^]+)$/u.exec(match) ?? [];
   if (by === undefined) return problem(400, MATCH_RULE);
   if (record === undefined) return problem(404, NOT_FOUND);
@@ -88,7 +104,7 @@ function showMatching(record: AorRecord | undefined, match: string, clock: ViewC
     (binding) => binding.expiresAtMs > clock.nowMs() && fits(binding, by, value),
   );
   if (found.length === 0) return problem(404, NO_CONTACT);
-  return json(200, recordView({ aor: record.aor, bindings: found }, clock));
+  return json(200, recordView({ aor: record.aor, bindings: found }, clock, readPings(operations)));
 }
 
 function fits(binding: Binding, by: string, value: string): boolean {
@@ -126,7 +142,10 @@ async function add({ params, body }: AdminRequest, modules: LocationModules): Pr
   });
   if (outcome.kind !== "done") return failure(outcome, NOT_FOUND);
   const added = store.lookup(aor)?.bindings.find(({ ctid }) => outcome.ctids.includes(ctid));
-  return json(201, { aor, contact: added === undefined ? null : contactView(added, clock) });
+  return json(201, {
+    aor,
+    contact: added === undefined ? null : contactView(added, clock, readPings(operations)),
+  });
 }
 
 /** The contact that the fields describe; otherwise a sentence that says what is wrong. */

@@ -3,7 +3,7 @@ import { type AorRecord, type Binding, upstreamName } from "../location/binding.
 import type { Decision } from "../location/decision.ts";
 import { bracketAddress, parseFlow } from "../location/flow.ts";
 import { maskSecrets } from "../location/mask-secrets.ts";
-import type { Clock } from "../ports.ts";
+import type { Clock, LocationAdmin, PingView } from "../ports.ts";
 import { paramValue, unquote } from "../sip/params.ts";
 import { toText } from "./byte-text.ts";
 
@@ -23,12 +23,20 @@ export function summaryOf({ aor, bindings }: AorRecord, clock: ViewClock): objec
 }
 
 /** An address-of-record with all that is kept of its contacts. */
-export function recordView({ aor, bindings }: AorRecord, clock: ViewClock): object {
-  return { aor: toText(aor), contacts: bindings.map((binding) => contactView(binding, clock)) };
+export function recordView(
+  { aor, bindings }: AorRecord,
+  clock: ViewClock,
+  pings: ReadPings,
+): object {
+  const contacts = bindings.map((binding) => contactView(binding, clock, pings));
+  return { aor: toText(aor), contacts };
 }
 
+/** What pings have told of a binding; undefined for nothing. */
+export type ReadPings = LocationAdmin["pings"];
+
 /** A binding, field for field as Kamailio shows one, and what midreg keeps besides. */
-export function contactView(binding: Binding, clock: ViewClock): object {
+export function contactView(binding: Binding, clock: ViewClock, pings: ReadPings): object {
   const { upstream, params } = binding;
   const flow = parseFlow(binding.source);
   const regId = paramValue(params, "reg-id");
@@ -53,6 +61,7 @@ export function contactView(binding: Binding, clock: ViewClock): object {
     mode: binding.mode,
     attr: toText(binding.attr),
     ...NOT_KEPT,
+    ...pingFields(pings(binding), clock),
     upstream: {
       name: upstreamName(upstream),
       contact: toText(maskSecrets(upstream.contact)),
@@ -73,10 +82,28 @@ const NOT_KEPT = {
   cflags: 0,
   server_id: null,
   tcpconn_id: null,
-  keepalive: null,
-  last_keepalive: null,
-  ka_roundtrip: null,
 };
+
+/** Kamailio's fields of its keep-alives (the round trip in microseconds), and what midreg keeps besides. */
+function pingFields(pings: PingView | undefined, clock: ViewClock): object {
+  if (pings === undefined) {
+    return { keepalive: null, last_keepalive: null, ka_roundtrip: null, ping: null };
+  }
+  const { state, pingedAtMs, answeredAtMs, latencyMs, lost } = pings;
+  const answeredAt = answeredAtMs === undefined ? null : dateOf(answeredAtMs, clock);
+  return {
+    keepalive: 1,
+    last_keepalive: answeredAt,
+    ka_roundtrip: latencyMs === undefined ? null : Math.round(latencyMs * 1000),
+    ping: {
+      state,
+      latency_ms: latencyMs === undefined ? null : Math.round(latencyMs * 10) / 10,
+      last_ping: dateOf(pingedAtMs, clock),
+      last_answer: answeredAt,
+      lost,
+    },
+  };
+}
 
 /** What the device allows: its Allow header, or else the parameter of its contact; null when it did not say. */
 function methodsOf({ params, methods }: Binding): string | null {

@@ -8,7 +8,7 @@ type DecisionKind =
   | "reject"
   /** A binding ended because its device did not refresh it. */
   | "expire"
-  /** A binding was removed by an operator. */
+  /** A binding was removed before its time: by an operator, or because its device answered no pings. */
   | "remove"
   /** A REGISTER with expires 0 that midreg owed the main registrar. */
   | "de-register"

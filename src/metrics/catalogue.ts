@@ -60,6 +60,14 @@ export const COUNTERS: Readonly<Record<CounterName, Declaration>> = {
     help: "Contacts midreg removed from the main registrar by itself, by outcome.",
     labels: ["result", "reason"],
   },
+  pings_total: {
+    help: "Pings of devices, by how they ended; sent: CRLF, which is not answered.",
+    labels: ["result"],
+  },
+  ping_removed_total: {
+    help: "Contacts that were removed because their devices answered no pings.",
+    labels: [],
+  },
   resync_registers_total: {
     help: "REGISTER requests that made registrations anew upstream for an operator, by outcome.",
     labels: ["result"],
@@ -83,6 +91,10 @@ export const TIMINGS: Readonly<Record<TimingName, Declaration>> = {
   register_duration_seconds: {
     help: "From receiving a REGISTER to sending its final answer (RFC 6076 registration request delay).",
     labels: ["result"],
+  },
+  ping_duration_seconds: {
+    help: "From sending a ping to a device to its answer.",
+    labels: [],
   },
   upstream_register_duration_seconds: {
     help: "From sending a REGISTER to the main registrar to its final answer.",
@@ -131,6 +143,16 @@ export const GAUGES: Readonly<Record<GaugeName, Declaration>> = {
   registers_in_flight: { help: "REGISTER requests that wait for the main registrar.", labels: [] },
   resync_remaining: {
     help: "Contacts that a running resync has not looked at yet; 0 when none runs.",
+    labels: [],
+  },
+  pinged_contacts: { help: "Contacts whose devices are pinged.", labels: [] },
+  dead_contacts: {
+    help: "Contacts whose devices answer no pings, as the last round of pings has found them.",
+    labels: [],
+  },
+  pings_in_flight: { help: "Pings that wait for an answer.", labels: [] },
+  ping_mass_loss: {
+    help: "Whether so many pings are lost that no device is held dead: 1 if it is so, 0 if not.",
     labels: [],
   },
   storage_up: {

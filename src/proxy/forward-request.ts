@@ -149,7 +149,7 @@ function branchOver(forwarding: Forwarding, binding: Binding, usesPath: boolean)
  * The hops of a Path from midreg on; empty for none. Where midreg itself stands first, having been a proxy on the way
  * of the REGISTER too, it would only send the request to itself.
  */
-function pathBeyondUs(input: ProxyInput, path: string): string {
+export function pathBeyondUs(input: Pick<ProxyInput, "isOwnHost">, path: string): string {
   if (path === "") return "";
   const hops = splitList(path) ?? [];
   const first = hops.findIndex((hop) => !isOwnHop(input, hop));
@@ -157,7 +157,7 @@ function pathBeyondUs(input: ProxyInput, path: string): string {
   return parseNameAddr(beyond[0] ?? "") === undefined ? "" : beyond.join(", ");
 }
 
-function isOwnHop(input: ProxyInput, hop: string): boolean {
+function isOwnHop(input: Pick<ProxyInput, "isOwnHost">, hop: string): boolean {
   const uri = parseUri(parseNameAddr(hop)?.uri ?? "");
   return uri !== undefined && isOwnUri(input, uri);
 }

@@ -56,7 +56,7 @@ export function preprocess(input: ProxyInput): Preprocessed | undefined {
 }
 
 /** Whether a URI is midreg's own, under any of its names, at the port that it says or implies. */
-export function isOwnUri({ isOwnHost }: ProxyInput, uri: Uri): boolean {
+export function isOwnUri({ isOwnHost }: Pick<ProxyInput, "isOwnHost">, uri: Uri): boolean {
   return uri.host !== "" && isOwnHost(uri.host, uri.port ?? defaultPort(uri));
 }
 

@@ -40,9 +40,10 @@ export class CountingTransport implements Transport {
 
   #tally(text: string, { protocol }: Listener): Tally {
     const isResponse = text.startsWith("SIP/2.0 ");
+    // A keep-alive has no method.
     const key = isResponse
       ? text.slice(STATUS_AT, STATUS_AT + 3)
-      : text.slice(0, text.indexOf(" "));
+      : text.slice(0, Math.max(0, text.indexOf(" ")));
     const tallies = this.#tallies.get(protocol) ?? new Map<string, Tally>();
     const known = tallies.get(key);
     if (known !== undefined) return known;

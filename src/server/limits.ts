@@ -67,6 +67,13 @@ export const MAX_RESYNC_RECORDS_PER_TICK = 2000;
 export const MAX_EXPIRIES_PER_TICK = 2000;
 export const SWEEP_TICK_MS = 1000;
 
+/** How often pings are sent, and how many records the walk to find them may look at then: some 2 ms. */
+export const PING_TICK_MS = 50;
+export const MAX_PING_RECORDS_PER_TICK = 2000;
+
+/** Pings that wait for an answer at once, at 2 kB each. */
+export const MAX_PINGS_IN_FLIGHT = 20_000;
+
 /** An INVITE branch without a final answer is cancelled after this (RFC 3261 section 16.6 step 11). */
 export const TIMER_C_MS = 185_000;
 

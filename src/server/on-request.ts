@@ -15,6 +15,7 @@ import type { SipRequest } from "../sip/message.ts";
 import { type Arrival, flowOf, sendResponse } from "./arrival.ts";
 import type { ErrorLimiter } from "./error-limiter.ts";
 import { BUSY_RETRY_AFTER_SEC } from "./limits.ts";
+import type { Pinger } from "./pinger.ts";
 import { Relay, type RelayModules, relayAck } from "./relay.ts";
 import type { ServerModules, ServerOptions } from "./server-modules.ts";
 import { buildWake, sleepTest } from "./wake-request.ts";
@@ -27,6 +28,7 @@ export interface RequestContext extends ServerModules, RelayModules {
   readonly errors: ErrorLimiter;
   /** Undefined where no device can be woken. */
   readonly waker: Waker | undefined;
+  readonly pinger: Pinger;
 }
 
 /** Handles a request that belongs to no live transaction and is neither REGISTER, ACK nor CANCEL. */
@@ -80,7 +82,7 @@ export function onCancel(cancel: SipRequest, arrival: Arrival, context: RequestC
 }
 
 function inputOf(request: SipRequest, arrival: Arrival, context: RequestContext): ProxyInput {
-  const { options, store, upstreams, transport, isOwnHost, ids } = context;
+  const { options, store, upstreams, transport, isOwnHost, ids, pinger } = context;
   const source = flowOf(arrival);
   const from = upstreams.nameOf(arrival);
   const name = from ?? homeOf(request, source, context);
@@ -113,8 +115,11 @@ function inputOf(request: SipRequest, arrival: Arrival, context: RequestContext)
       return sharedTargets(record, validAtMs(holderOf(record)));
     },
     lookupFor: (targets) => lookupFor(targets, context),
-    isReachable: ({ source: flow, path }) => path !== "" || transport.isOpen(flow),
-    latencyMsOf: () => undefined,
+    isReachable: (binding) => {
+      const isOpen = binding.path !== "" || transport.isOpen(binding.source);
+      return isOpen && !pinger.isDead(binding);
+    },
+    latencyMsOf: (binding) => pinger.healthOf(binding)?.latencyMs,
     bindingOf: (ctid) => validBinding(store, ctid, validAtMs),
     aorOf: (ctid) => store.lookupCtid(ctid)?.aor,
     gruuTarget: (uri) =>

@@ -6,6 +6,7 @@ import type { ErrorLimiter } from "./error-limiter.ts";
 import type { Outbox } from "./outbox.ts";
 import type { OutgoingPolicy } from "./outgoing-policy.ts";
 import type { PendingIdentities } from "./pending-identities.ts";
+import type { Pinger } from "./pinger.ts";
 import type { RegisterMetrics } from "./register-metrics.ts";
 import type { ServerModules, ServerOptions } from "./server-modules.ts";
 import type { Sweep } from "./sweep.ts";
@@ -33,4 +34,5 @@ export interface RegisterContext extends ServerModules, AttemptModules {
   readonly decisions: DecisionLog;
   /** Has requests that wait for devices sent on; undefined where no device can be woken. */
   readonly waker: Waker | undefined;
+  readonly pinger: Pinger;
 }

@@ -154,12 +154,21 @@ const BY_ITSELF: DecisionFacts = {
   source: "",
 };
 
+/** Why bindings end by themselves or before their time, as their decision records say it. */
+const END_REASONS = {
+  expire: "not-refreshed",
+  operator: "operator",
+  ping: "pings-lost",
+} as const;
+
+export type EndReason = keyof typeof END_REASONS;
+
 /** Bindings of the record have ended. What that leaves to be done upstream is the outcome. */
 export function recordEnded(
   { decisions, nowMs }: RecordModules,
   record: AorRecord,
   { remove, enqueue }: AorChange,
-  kind: "expire" | "remove",
+  why: EndReason,
 ): void {
   if (!decisions.isOn) return;
   const atMs = nowMs();
@@ -168,8 +177,8 @@ export function recordEnded(
     const isOwed = enqueue.some((owed) => owed.ctid === owedKey(ctid, upstream.upstream));
     const facts: DecisionFacts = {
       ...BY_ITSELF,
-      kind,
-      reason: kind === "expire" ? "not-refreshed" : "operator",
+      kind: why === "expire" ? "expire" : "remove",
+      reason: END_REASONS[why],
       outcome: isOwed ? "de-registration-owed" : "",
       ctid,
       ageSec: secondsBetween(updatedAtMs, atMs),

@@ -6,15 +6,15 @@ import type {
   AdminOutcome,
   LocationAdmin,
   ManualContact,
+  PingView,
   ResyncProgress,
   ResyncScope,
 } from "../ports.ts";
-import { endBindings } from "../registrar/end-bindings.ts";
 import { parseUri } from "../sip/uri.ts";
 import { ContactAddition } from "./add-contact.ts";
 import type { AorTask } from "./aor-queue.ts";
+import { endNow } from "./end-now.ts";
 import type { RegisterContext } from "./register-context.ts";
-import { recordEnded } from "./register-decisions.ts";
 import type { Resync } from "./resync.ts";
 
 type Done = (outcome: AdminOutcome) => void;
@@ -50,6 +50,16 @@ export class ServerAdmin implements LocationAdmin {
 
   decisions(aor: string): readonly Decision[] {
     return this.#context.decisions.of(aor);
+  }
+
+  pings(binding: Binding): PingView | undefined {
+    const { pinger } = this.#context;
+    const health = pinger.healthOf(binding);
+    if (health === undefined) return undefined;
+    const { pingedAtMs, answeredAtMs, latencyMs, lost } = health;
+    const awake = lost === 0 ? "alive" : "silent";
+    const state = pinger.isDead(binding) ? "dead" : awake;
+    return { state, pingedAtMs, answeredAtMs, latencyMs, lost };
   }
 
   remove(aor: string, contact: string | undefined, done: Done): void {
@@ -114,28 +124,20 @@ class Removal implements AorTask {
   }
 
   run(): void {
-    const { store, clock, identities, outgoing } = this.#context;
+    const { store, clock } = this.#context;
     const record = store.lookup(this.#aor);
     const ctids = this.#chosen(record).map(({ ctid }) => ctid);
     if (record === undefined || ctids.length === 0) return this.#end({ kind: "not-found" });
-    const change = endBindings(record, ctids, {
-      nowMs: Math.floor(clock.nowMs()),
-      identities: identities.read,
-      isDoubted: identities.isDoubted,
-      outgoingExpiresSec: outgoing.longestSec,
-    });
-    if (change === undefined) return this.#end({ kind: "not-found" });
-    return store.save(change, {
-      committed: () => {
-        const { outbox, decisions, log } = this.#context;
-        recordEnded({ decisions, nowMs: () => clock.nowMs() }, record, change, "remove");
-        log.info({ aor: this.#aor, removed: change.remove.length }, "removed by an operator");
-        for (const ctid of change.remove) identities.delete(ctid);
-        outbox.owe(change.enqueue);
-        this.#end({ kind: "done", ctids });
+    const modules = { ...this.#context, nowMs: () => clock.nowMs() };
+    const isEnding = endNow(
+      modules,
+      { record, ctids, reason: "operator" },
+      {
+        done: () => this.#end({ kind: "done", ctids }),
+        failed: (detail) => this.#end({ kind: "busy", detail }),
       },
-      failed: (detail) => this.#end({ kind: "busy", detail }),
-    });
+    );
+    return isEnding ? undefined : this.#end({ kind: "not-found" });
   }
 
   #chosen(record: AorRecord | undefined): readonly Binding[] {

@@ -12,11 +12,13 @@ import type {
   Transport,
 } from "../ports.ts";
 import type { LookupPolicy } from "../proxy/lookup-policy.ts";
+import type { PingChoice } from "../registrar/decide-ping.ts";
 import type { RegisterPolicy } from "../registrar/register-policy.ts";
 import type { RegisterRule } from "../registrar/rules.ts";
 import { parseIpv6 } from "../sip/host.ts";
 import type { DecisionLogOptions } from "./decision-log.ts";
 import type { DigestOptions } from "./digest-gate.ts";
+import type { PingOptions } from "./ping-options.ts";
 import type { PushOptions } from "./push-options.ts";
 import type { NamedUpstreamOptions } from "./upstreams.ts";
 
@@ -38,9 +40,11 @@ export interface ServerModules {
   readonly log: Log;
 }
 
-/** A rule, and what holds for calls to the devices that it matches. */
+/** A rule, and what holds for the devices that it matches once they are registered. */
 export interface CallRule extends RegisterRule {
   readonly lookup: LookupPolicy;
+  /** Whether they are pinged. */
+  readonly ping: PingChoice;
 }
 
 /** What the operator has decided. */
@@ -48,6 +52,7 @@ export interface ServerOptions {
   /** Holds for every REGISTER that no rule matches, and for all else. */
   readonly registerPolicy: RegisterPolicy;
   readonly lookup: LookupPolicy;
+  readonly pings: PingOptions;
   /** How REGISTERs are challenged; needed where registerPolicy.absorb is "digest", and ignored elsewhere. */
   readonly digest: DigestOptions;
   /** The first one that matches a REGISTER gives its policy. */

@@ -6,6 +6,7 @@ import type { SipRequest } from "../sip/message.ts";
 import { type MalformedRequest, parseMessage } from "../sip/parse-message.ts";
 import { AorQueue } from "./aor-queue.ts";
 import { type Arrival, sendResponse } from "./arrival.ts";
+import { buildPinger } from "./build-pinger.ts";
 import { CountingTransport } from "./counting-transport.ts";
 import { DateLine } from "./date-line.ts";
 import { DecisionLog } from "./decision-log.ts";
@@ -62,12 +63,13 @@ export class Server implements Receiver {
 
   /** Takes up what the store holds, opens the listeners and starts the work that nobody asks for. */
   async start(): Promise<void> {
-    const { sweep, outbox, upstreams, identities, outgoing } = this.#context;
+    const { sweep, outbox, pinger, upstreams, identities, outgoing } = this.#context;
     identities.start();
     outgoing.start();
     await this.#modules.transport.start(this);
     sweep.start();
     outbox.start();
+    pinger.start();
     upstreams.start();
     this.#resync.resume();
   }
@@ -87,9 +89,10 @@ export class Server implements Receiver {
    */
   async drain(): Promise<boolean> {
     this.#isDraining = true;
-    const { sweep, outbox, upstreams, clock, transactions, queue } = this.#context;
+    const { sweep, outbox, pinger, upstreams, clock, transactions, queue } = this.#context;
     sweep.stop();
     outbox.stop();
+    pinger.stop();
     upstreams.stop();
     this.#resync.suspend();
     const endMs = clock.nowMs() + DRAIN_LIMIT_MS;
@@ -224,7 +227,8 @@ function buildContext(
   const graceMs = buildGrace(options, upstreams);
   const asking = { store, nowMs, uris: urisOf(options) };
   const outgoing = new OutgoingPolicy(policiesOf(options), asking);
-  const sweep = new Sweep({ ...owing, outbox, identities, outgoing, graceMs });
+  const ending = { ...owing, outbox, identities, outgoing };
+  const sweep = new Sweep({ ...ending, graceMs });
   const inFlight = { n: 0 };
   const isOwnHost = buildIsOwnHost(listeners, options.ownHosts);
   watchGauges(modules, inFlight);
@@ -244,6 +248,7 @@ function buildContext(
     tally: (direction, result) => metrics.counter("proxied_requests_total", { direction, result }),
     errors: new ErrorLimiter(),
     isOwnHost,
+    pinger: buildPinger(options, { ...ending, ...sending, transport, isOwnHost }),
     gate: buildGate(options, { credentials, ids, metrics, isOwnHost, nowMs }),
     decisions,
     dateLine: new DateLine(clock).read,

@@ -48,8 +48,9 @@ rules:
           attr: "desk, floor 3",
         },
         lookup,
+        ping: "auto",
       },
-      { name: "the rest", match: {}, registrar, lookup },
+      { name: "the rest", match: {}, registrar, lookup, ping: "auto" },
     ]);
     expect(registrar).toMatchObject({
       outgoingExpiresSec: 7200,

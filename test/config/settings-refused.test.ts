@@ -95,6 +95,16 @@ test.each<[setting: string, yaml: string, message: string]>([
     "contct",
     'mid_registrar.mode: must be one of mirror, contact, aor, not "contct"; did you mean "contact"?',
   ],
+  [
+    "nathelper.sipping_from",
+    "'a>b'",
+    'nathelper.sipping_from: must be a SIP URI such as sip:pinger@example.com, not "a>b"',
+  ],
+  [
+    "nathelper.max_pings_lost",
+    "1",
+    'nathelper.max_pings_lost: must be a whole number from 2 to 100, not "1"',
+  ],
   ["mid_registrar.mode", "3", 'mid_registrar.mode: must be one of mirror, contact, aor, not "3"'],
   [
     "mid_registrar.at_escape_str",

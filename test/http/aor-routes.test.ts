@@ -1,4 +1,5 @@
 import { describe, expect, test } from "vitest";
+import { answerTo } from "../support/messages.ts";
 import { World } from "../support/world.ts";
 import { call } from "./api.ts";
 
@@ -27,6 +28,31 @@ async function withUsers(count: number): Promise<World> {
 }
 
 describe("showing an address-of-record", () => {
+  test("says what pings have told of its devices, in Kamailio's fields too", async () => {
+    const world = await World.start({ ping: { intervalMs: 30_000, choice: "always" } });
+    const phone = world.phone("alice", PLACE);
+    phone.onRequest = (text) => phone.send(answerTo(text, 200, "OK"));
+    phone.register({ expires: 600 });
+    world.pass(31);
+    const { body } = await call(world, "GET", ALICE);
+    const when = expect.stringMatching(/^2026-01-01T00:00:\d\d/u);
+    expect(body.contacts[0]).toMatchObject({
+      keepalive: 1,
+      last_keepalive: when,
+      ka_roundtrip: 2000,
+      ping: { state: "alive", latency_ms: 2, last_ping: when, last_answer: when, lost: 0 },
+    });
+    phone.onRequest = undefined;
+    const shown = async (): Promise<unknown> => {
+      const found = await call(world, "GET", `${ALICE}?match=call_id:${phone.callId}`);
+      return found.body.contacts[0];
+    };
+    world.pass(40);
+    expect(await shown()).toMatchObject({ ping: { state: "silent", last_answer: when } });
+    world.pass(90);
+    expect(await shown()).toMatchObject({ ping: { state: "dead", latency_ms: 2 } });
+  });
+
   test("gives Kamailio's fields, what is registered upstream, and the decisions", async () => {
     const world = await withAlice();
     const { status, body } = await call(world, "GET", ALICE);
@@ -56,6 +82,7 @@ describe("showing an address-of-record", () => {
           keepalive: null,
           last_keepalive: null,
           ka_roundtrip: null,
+          ping: null,
           mode: "contact",
           attr: "",
           upstream: {

@@ -14,7 +14,7 @@ export class MemoryNetwork {
   readonly clock: VirtualClock;
   weather: Weather = () => ({ delayMs: 1 });
   /** Everything that was sent, in order, for assertions. */
-  readonly sent: { from: string; to: string; text: string }[] = [];
+  readonly sent: { from: string; to: string; text: string; atMs: number }[] = [];
   readonly #places = new Map<string, Hear>();
 
   constructor(clock: VirtualClock) {
@@ -31,7 +31,7 @@ export class MemoryNetwork {
   }
 
   send(text: string, from: string, to: string): void {
-    this.sent.push({ from, to, text });
+    this.sent.push({ from, to, text, atMs: this.clock.nowMs() });
     const fate = this.weather(text);
     if (fate === undefined) return;
     const cut = from.lastIndexOf(":");

@@ -2,11 +2,13 @@ import { CredentialTable } from "../../src/auth/credential-table.ts";
 import type { AorRecord } from "../../src/location/binding.ts";
 import type { LocationStore, Protocol } from "../../src/ports.ts";
 import type { LookupPolicy } from "../../src/proxy/lookup-policy.ts";
+import type { PingChoice, PingPolicy } from "../../src/registrar/decide-ping.ts";
 import type { PushPolicy } from "../../src/registrar/push-policy.ts";
 import type { RegisterPolicy } from "../../src/registrar/register-policy.ts";
 import type { RuleMatch } from "../../src/registrar/rules.ts";
 import type { DecisionLogOptions } from "../../src/server/decision-log.ts";
 import type { DigestOptions } from "../../src/server/digest-gate.ts";
+import type { PingOptions } from "../../src/server/ping-options.ts";
 import type { PushOptions } from "../../src/server/push-options.ts";
 import { Server } from "../../src/server/server.ts";
 import type { ServerOptions } from "../../src/server/server-modules.ts";
@@ -80,6 +82,24 @@ export const LOOKUP: LookupPolicy = {
   noContactStatus: 404,
 };
 
+/** No pings, and otherwise what nathelper has as defaults. */
+export const PINGS: PingOptions = {
+  policy: {
+    intervalMs: 0,
+    choice: "auto",
+    natedOnly: false,
+    overConnections: false,
+    thresholdMs: 3000,
+    maxLost: 3,
+    ignoredStatuses: [],
+    massLossPercent: 30,
+  },
+  method: "OPTIONS",
+  from: "",
+  removesDead: false,
+  rate: 1000,
+};
+
 /** SHA-256 and MD5, nonces that last five minutes, the realm of the To URI. */
 const DIGEST: DigestOptions = {
   realm: undefined,
@@ -107,6 +127,7 @@ export const PUSH: PushOptions = {
 /** What a server needs besides its policy and its main registrar. */
 export const SERVER_OPTIONS = {
   lookup: LOOKUP,
+  pings: PINGS,
   digest: DIGEST,
   registerRules: [],
   upstreamTimeoutMs: 10_000,
@@ -124,11 +145,14 @@ export const SERVER_PLACE = "192.0.2.1:5060";
 export interface WorldOptions {
   readonly policy?: Partial<RegisterPolicy>;
   readonly lookup?: Partial<LookupPolicy>;
+  readonly ping?: Partial<PingPolicy>;
+  readonly pings?: Partial<PingOptions>;
   /** Rules, each with what its policy has of its own. */
   readonly rules?: ReadonlyArray<{
     readonly match: RuleMatch;
     readonly policy: Partial<RegisterPolicy>;
     readonly lookup?: Partial<LookupPolicy>;
+    readonly ping?: PingChoice;
   }>;
   readonly store?: LocationStore;
   readonly decisions?: Partial<DecisionLogOptions>;
@@ -224,9 +248,11 @@ function serverOptions(options: WorldOptions, mainPlace: string): ServerOptions 
     ...SERVER_OPTIONS,
     registerPolicy: { ...POLICY, push, ...options.policy },
     lookup: { ...LOOKUP, ...options.lookup },
+    pings: { ...PINGS, ...options.pings, policy: { ...PINGS.policy, ...options.ping } },
     digest: { ...DIGEST, ...options.digest },
-    registerRules: (options.rules ?? []).map(({ match, policy, lookup }) => ({
+    registerRules: (options.rules ?? []).map(({ match, policy, lookup, ping }) => ({
       match,
+      ping: ping ?? options.ping?.choice ?? "auto",
       lookup: { ...LOOKUP, ...options.lookup, ...lookup },
       policy: { ...POLICY, push, ...options.policy, ...policy },
     })),
