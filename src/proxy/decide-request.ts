@@ -1,11 +1,9 @@
-import type { Binding } from "../location/binding.ts";
 import { HEADER } from "../sip/header-name.ts";
 import { secondsHeader, tokensOf } from "../sip/header-values.ts";
 import type { SipRequest } from "../sip/message.ts";
-import { branchTo } from "./forward-request.ts";
 import { hasLooped, loopMark } from "./loop-mark.ts";
 import { isOwnUri, type Preprocessed, preprocess } from "./preprocess.ts";
-import type { ProxyDecision, ProxyInput, RelayBranch } from "./proxy-input.ts";
+import type { ProxyDecision, ProxyInput } from "./proxy-input.ts";
 import { refuse } from "./refuse.ts";
 import { type Routed, routeInDialog } from "./route-in-dialog.ts";
 import { routeNew } from "./route-new.ts";
@@ -34,21 +32,6 @@ export function decideRequest(input: ProxyInput): ProxyDecision {
   const [branches = [], ...later] = routed.groups;
   const ringMs = later.length > 0 ? (routed.ringMs ?? 0) : 0;
   return { kind: "relay", direction: routed.direction, branches, later, ringMs, breadth, mark };
-}
-
-/**
- * The way to a device that the same request has waited for, over its flows as they are now; undefined when the request
- * is malformed, and so has not waited.
- */
-export function routeAwake(
-  input: ProxyInput,
-  flows: readonly [Binding, ...Binding[]],
-  usesPath: boolean,
-): RelayBranch | undefined {
-  const route = preprocess(input);
-  if (route === undefined) return undefined;
-  const isFromDevice = input.sender === "device";
-  return branchTo({ input, route, isFromDevice }, flows, usesPath);
 }
 
 function routeRequest(input: ProxyInput, route: Preprocessed): Routed {

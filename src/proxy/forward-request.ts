@@ -114,7 +114,10 @@ export function branchToDevice(
   const { isAsleep } = forwarding.input;
   const [first, ...others] = flows.filter((flow) => !isAsleep(flow));
   if (first !== undefined) return branchTo(forwarding, [first, ...others], usesPath);
-  return { ...branchTo(forwarding, flows, usesPath), asleep: { flows, usesPath } };
+  return {
+    ...branchTo(forwarding, flows, usesPath),
+    asleep: { flows, usesPath, isInDialog: false },
+  };
 }
 
 /** The way to a device, and its further flows for when that one is dead. */

@@ -63,9 +63,15 @@ function withoutPush(value: string): string | undefined {
 }
 
 function hasPush(params: string): boolean {
-  return parseParams(params).some(({ name }) => isPushParam(unescapeUri(name)));
+  return parseParams(params).some(({ name }) => isHidden(name));
 }
 
 function keptOf(params: string): string {
-  return withoutParams(params, (name) => isPushParam(unescapeUri(name)));
+  return withoutParams(params, (name) => isHidden(name));
+}
+
+/** The reference for dialogs (RFC 8599 section 6.1.1) is made to be given away, and has to come back. */
+function isHidden(name: string): boolean {
+  const plain = unescapeUri(name).toLowerCase();
+  return plain !== "pn-purr" && isPushParam(plain);
 }

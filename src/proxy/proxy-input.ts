@@ -106,6 +106,8 @@ export interface Sleeper {
   readonly flows: readonly [Binding, ...Binding[]];
   /** Whether the request goes along the Path of its registration. */
   readonly usesPath: boolean;
+  /** Whether it follows the route of its dialog, to the flow of the device. */
+  readonly isInDialog: boolean;
 }
 
 export type ProxyDecision =

@@ -3,15 +3,22 @@ import type { Binding } from "../location/binding.ts";
 import type { GruuTarget } from "../location/gruu.ts";
 import { type Uri, uriParam } from "../sip/uri.ts";
 import type { DialogToken } from "./dialog-token.ts";
-import { branchToDevice, type Forwarding, forward, requestUriOf } from "./forward-request.ts";
+import {
+  branchTo,
+  branchToDevice,
+  type Forwarding,
+  forward,
+  requestUriOf,
+} from "./forward-request.ts";
 import { isHiddenContact } from "./hide-push.ts";
-import { isOwnUri, type Preprocessed } from "./preprocess.ts";
+import { isOwnUri, type Preprocessed, preprocess } from "./preprocess.ts";
 import type {
   NextHop,
   OpenedToken,
   ProxyDecision,
   ProxyInput,
   RelayBranch,
+  Sleeper,
 } from "./proxy-input.ts";
 import { refuse } from "./refuse.ts";
 import { isWithinDialog } from "./route-policy.ts";
@@ -61,11 +68,41 @@ function relayToFlow(
   token: DialogToken,
   binding: Binding | undefined,
 ): Routed {
-  const flow = binding?.source ?? token.flow;
+  const branch = branchInDialog(forwarding, binding?.source ?? token.flow, binding);
+  if (binding === undefined || !forwarding.input.isAsleep(binding)) {
+    return relayOne("to-device", branch);
+  }
+  const asleep = { flows: [binding], usesPath: false, isInDialog: true } as const;
+  return relayOne("to-device", { ...branch, asleep });
+}
+
+function branchInDialog(
+  forwarding: Forwarding,
+  flow: string,
+  binding: Binding | undefined,
+): RelayBranch {
   const { rewrite, next } = forward(forwarding, deviceTarget(forwarding.route.uri, binding));
   const nextHop: NextHop =
     next === undefined ? { kind: "flow", flow } : { kind: "uri", uri: next, flow };
-  return relayOne("to-device", { text: rewrite.toText(), nextHop });
+  return { text: rewrite.toText(), nextHop };
+}
+
+/**
+ * The way to a device that the same request has waited for, over its flows as they are now; undefined when the request
+ * is malformed, and so has not waited.
+ */
+export function routeAwake(
+  input: ProxyInput,
+  { usesPath, isInDialog }: Sleeper,
+  flows: Sleeper["flows"],
+): RelayBranch | undefined {
+  const route = preprocess(input);
+  if (route === undefined) return undefined;
+  const forwarding = { input, route, isFromDevice: input.sender === "device" };
+  const [first] = flows;
+  return isInDialog
+    ? branchInDialog(forwarding, first.source, first)
+    : branchTo(forwarding, flows, usesPath);
 }
 
 /** To where the route of the dialog goes on, on the side of the main registrar. */

@@ -1,10 +1,14 @@
 /** What of a request decides whether devices are woken for it, and how it waits for them. */
 import { canonicalAor } from "../location/address-of-record.ts";
 import type { Binding } from "../location/binding.ts";
-import { routeAwake } from "../proxy/decide-request.ts";
+import { readPurr } from "../location/purr.ts";
+import type { Ids } from "../ports.ts";
 import type { ProxyInput, Sender } from "../proxy/proxy-input.ts";
+import { routeAwake } from "../proxy/route-in-dialog.ts";
 import { purposeOf } from "../push/decide-wake.ts";
-import type { SipRequest } from "../sip/message.ts";
+import { unescapeUri } from "../sip/escape.ts";
+import { HEADER } from "../sip/header-name.ts";
+import { headerValues, type SipRequest } from "../sip/message.ts";
 import { unquote } from "../sip/params.ts";
 import { MAX_CALLER_LENGTH, MAX_NON_INVITE_WAKE_MS } from "./limits.ts";
 import type { Relayed } from "./relay.ts";
@@ -16,22 +20,39 @@ import type { Waker } from "./waker.ts";
 interface WakeContext {
   readonly options: ServerOptions;
   readonly waker: Waker | undefined;
+  readonly ids: Ids;
 }
 
 const AWAKE = (): boolean => false;
 
 /**
  * Tells the devices that have to be woken for a request: none for strangers, so that no scanner can have phones pushed
- * to, and none inside of dialogs.
+ * to; inside of dialogs the one that wants it and has said so with its reference (RFC 8599 section 6.2.3).
  */
 export function sleepTest(
-  { method, toTag }: SipRequest,
+  request: SipRequest,
   sender: Sender,
-  { waker }: WakeContext,
+  { waker, ids }: WakeContext,
 ): (binding: Binding) => boolean {
   if (waker === undefined || sender === "stranger") return AWAKE;
-  if (toTag !== "" || purposeOf(method) === undefined) return AWAKE;
-  return (binding) => waker.isAsleep(binding);
+  if (purposeOf(request.method) === undefined) return AWAKE;
+  if (request.toTag === "") return (binding) => waker.isAsleep(binding);
+  const purr = purrOf(request);
+  const wanted = purr === "" ? undefined : readPurr(purr, ids);
+  if (wanted === undefined) return AWAKE;
+  return (binding) => binding.ctid === wanted && waker.isAsleep(binding);
+}
+
+const PURR = /;pn-purr=([^;?>,\s]+)/iu;
+
+/** In the Request-URI, or in a Route where a strict router has put that; empty when it is in neither. */
+function purrOf(request: SipRequest): string {
+  const places = [request.uri, ...headerValues(request, HEADER.route)];
+  for (const place of places) {
+    const purr = PURR.exec(place)?.[1];
+    if (purr !== undefined) return unescapeUri(purr);
+  }
+  return "";
 }
 
 /** Has the devices of a request woken; undefined where none can be. */
@@ -41,8 +62,10 @@ export function buildWake(
   context: WakeContext,
 ): Relayed["wake"] {
   const { waker } = context;
-  const purpose = purposeOf(input.request.method);
-  if (waker === undefined || purpose === undefined) return undefined;
+  const given = purposeOf(input.request.method);
+  if (waker === undefined || given === undefined) return undefined;
+  // A call that stands does not ring again.
+  const purpose = input.request.toTag === "" ? given : "request";
   let ask: WakeAsk | undefined;
   return (held, branch) => {
     ask ??= buildAsk({ input, transaction, purpose }, context);
@@ -68,6 +91,7 @@ function buildAsk(
   const caller = typeof aor === "string" ? aor : from.uri.slice(0, MAX_CALLER_LENGTH);
   const shown = { uri: from.uri, displayName: unquote(from.display) };
   const isInvite = request.method === "INVITE";
+  const isInDialog = request.toTag !== "";
   let isTold = false;
   return {
     purpose,
@@ -76,11 +100,11 @@ function buildAsk(
     caller,
     shown: push.tellsCaller ? shown : undefined,
     limitMs: isInvite ? push.wakeTimeoutMs : Math.min(push.wakeTimeoutMs, MAX_NON_INVITE_WAKE_MS),
-    goesOnAnyway: false,
-    branchTo: ({ usesPath }, flows) => routeAwake(input, flows, usesPath),
+    goesOnAnyway: isInDialog,
+    branchTo: (sleeper, flows) => routeAwake(input, sleeper, flows),
     onPushed: () => {
       const { waitingStatus } = push;
-      if (!isInvite || isTold || waitingStatus === 0) return;
+      if (!isInvite || isInDialog || isTold || waitingStatus === 0) return;
       isTold = true;
       transaction.reply(waitingStatus, waitingStatus === 180 ? "Ringing" : "Queued");
     },

@@ -59,14 +59,14 @@ export class Waker implements WakeUser {
   wake(ask: WakeAsk, held: HeldBranch, branch: RelayBranch): HeldUser {
     const { asleep } = branch;
     const aor = asleep && this.#modules.store.lookupCtid(asleep.flows[0].ctid)?.aor;
-    if (asleep === undefined || aor === undefined) return this.#sendNow(held, branch);
+    if (asleep === undefined || aor === undefined) return this.#sendNow(ask, held, branch);
     const found = this.#find(aor, asleep.flows);
     const wake = found ?? new Wake(aor, asleep, Math.floor(this.#modules.nowMs()), this);
     const refusal = this.#refusalOf(wake, ask);
     // Who waits already is not hurt by one more that costs no push of its own.
     if (refusal !== undefined && (refusal === "full" || found === undefined)) {
       this.#refused(wake, ask, refusal);
-      return this.#sendNow(held, branch);
+      return this.#sendNow(ask, held, branch);
     }
     if (found === undefined) this.#add(wake);
     const waiter = new Waiter({ ask, held, branch }, wake);
@@ -157,9 +157,9 @@ export class Waker implements WakeUser {
   }
 
   /** Without a push: the way there was may lead to the device still. */
-  #sendNow(held: HeldBranch, branch: RelayBranch): HeldUser {
+  #sendNow({ goesOnAnyway }: WakeAsk, held: HeldBranch, branch: RelayBranch): HeldUser {
     const expiresAtMs = branch.asleep?.flows[0].expiresAtMs ?? 0;
-    if (expiresAtMs > this.#modules.nowMs()) held.resolve(branch);
+    if (goesOnAnyway || expiresAtMs > this.#modules.nowMs()) held.resolve(branch);
     else held.giveUp();
     return NOBODY;
   }

@@ -4,11 +4,12 @@ import { buildBinding, SOURCE } from "../registrar/fixtures.ts";
 import { headerLines, message, responseOf } from "../support/messages.ts";
 import { decide, type InputParts, ownRoute, relayedText } from "./fixtures.ts";
 
-const PUSH = ";pn-provider=apns;pn-prid=SECRET;pn-param=T.b;pn-purr=P";
+const PUSH = ";pn-provider=apns;pn-prid=SECRET;pn-param=T.b";
 
 /** Contact as written, and as it leaves. */
 const CONTACTS = [
   ["nothing to hide", "<sip:a@h;x=1>;q=0.5", "<sip:a@h;x=1>;q=0.5"],
+  ["the reference for dialogs stays", "<sip:a@h;pn-purr=P;pn-prid=S>", "<sip:a@h;pn-purr=P>"],
   ["RFC 8599", `"A" <sip:a@h;x=1${PUSH};ob>;+sip.ice`, '"A" <sip:a@h;x=1;ob>;+sip.ice'],
   ["Linphone's old ones", "<sip:a@h;app-id=1;pn-type=f;pn-tok=SECRET>", "<sip:a@h>"],
   ["other cases", "<sip:a@h;PN-Prid=SECRET;APP-ID=x>", "<sip:a@h>"],
