@@ -25,6 +25,7 @@ export function sippScenario(options: ScenarioOptions): string {
     '<?xml version="1.0" encoding="ISO-8859-1"?>',
     '<scenario name="a phone registers and refreshes">',
     send(options, 1, false),
+    TRYING,
     '  <recv response="401" auth="true"/>',
     send(options, 2, true),
     expectOk(),
@@ -33,6 +34,9 @@ export function sippScenario(options: ScenarioOptions): string {
     "",
   ].join("\n");
 }
+
+/** What takes longer than four seconds may be told so (RFC 4320 section 4.1). */
+const TRYING = '  <recv response="100" optional="true"/>';
 
 function send(options: ScenarioOptions, cseq: number, isAuthorizing: boolean): string {
   return `  <send retrans="500">
@@ -54,7 +58,8 @@ function send(options: ScenarioOptions, cseq: number, isAuthorizing: boolean): s
 }
 
 function expectOk(): string {
-  return `  <recv response="200">
+  return `${TRYING}
+  <recv response="200">
     <action>
       <ereg regexp="sip:([^@]+)@[^>]*>[^,]*expires=[1-9]" search_in="hdr" header="Contact:" check_it="true" assign_to="all,user"/>
       <assignstr assign_to="own" value="[field0]"/>
