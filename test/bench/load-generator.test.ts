@@ -14,6 +14,7 @@ afterEach(() => {
 async function startFleet(
   devices: number,
   reply: (request: string, copy: number, port: number) => string[],
+  realm?: string,
 ) {
   const socket: Socket = createSocket("udp4");
   const copies = new Map<string, number>();
@@ -35,6 +36,7 @@ async function startFleet(
     domain: "bench.example.com",
     runId: "0123456789ab",
     expiresSec: 600,
+    ...(realm === undefined ? {} : { realm }),
   });
   open.push(socket, generator);
   return { generator, copies };
@@ -115,4 +117,39 @@ test("in an open loop the schedule decides, and echoed requests count as answers
   expect(result).toMatchObject({ lost: 0, overrun: 0, statuses: { 0: result.sent } });
   expect(result.sent).toBeGreaterThanOrEqual(190);
   expect(result.sent).toBeLessThanOrEqual(201);
+});
+
+test("a phone that is challenged answers once, and uses its nonce on without being asked", async () => {
+  const nonces = new Map<string, number>();
+  const counts: number[] = [];
+  const { generator } = await startFleet(
+    20,
+    (request) => {
+      const [, nonce = "", nc = ""] = /nonce="([^"]+)".*nc=([0-9a-f]{8})/u.exec(request) ?? [];
+      counts.push(Number.parseInt(nc, 16));
+      if (nonces.has(nonce)) return [accept(request)];
+      const fresh = `nonce-${nonces.size}`;
+      nonces.set(fresh, 0);
+      const challenge = `WWW-Authenticate: Digest realm="r", nonce="${fresh}", algorithm=MD5, qop="auth"`;
+      return [
+        accept(request)
+          .replace("200 OK", "401 Unauthorized")
+          .replace("\r\nContact", `\r\n${challenge}\r\nContact`),
+      ];
+    },
+    "r",
+  );
+  const phase = { ...ONCE, end: 20 };
+  expect(await generator.run(phase)).toMatchObject({
+    completed: 20,
+    challenged: 20,
+    statuses: { 200: 20 },
+  });
+  expect(await generator.run(phase)).toMatchObject({
+    completed: 20,
+    challenged: 0,
+    statuses: { 200: 20 },
+  });
+  expect(counts.filter((nc) => nc === 1)).toHaveLength(20);
+  expect(counts.filter((nc) => nc === 2)).toHaveLength(20);
 });

@@ -1,5 +1,6 @@
 import { createSocket, type RemoteInfo, type Socket } from "node:dgram";
 import { once } from "node:events";
+import { DigestPhones } from "./digest-phones.ts";
 import { LatencyHistogram, type Percentiles } from "./latency-histogram.ts";
 import {
   contactUri,
@@ -31,6 +32,7 @@ const BYTE_R = 82;
 const BYTE_S = 83;
 /** Status under which echoed requests are counted. */
 const ECHOED = 0;
+const UNAUTHORIZED = 401;
 
 export interface Fleet {
   readonly targetPort: number;
@@ -42,6 +44,8 @@ export interface Fleet {
   readonly domain: string;
   readonly runId: string;
   readonly expiresSec: number;
+  /** Where phones are challenged: what their credentials are for. */
+  readonly realm?: string;
 }
 
 export interface Phase {
@@ -73,6 +77,8 @@ export interface PhaseResult {
   readonly latencyFromSendingUs: Percentiles;
   readonly retransmissions: number;
   readonly lost: number;
+  /** 401s that were answered with credentials; the request counts once. */
+  readonly challenged: number;
   /** Final statuses; 0 counts echoed requests. */
   readonly statuses: Readonly<Record<string, number>>;
   readonly verified: number;
@@ -96,6 +102,7 @@ function newTally() {
     completed: 0,
     retransmissions: 0,
     lost: 0,
+    challenged: 0,
     verified: 0,
     contactMissing: 0,
     late: 0,
@@ -115,6 +122,9 @@ export class LoadGenerator {
   readonly #fleet: Fleet;
   readonly #sockets: Socket[] = [];
   readonly #templates: RegisterTemplate[] = [];
+  readonly #digest: DigestPhones | undefined;
+  /** Whether the request in flight has been challenged: a second challenge to it is a refusal. */
+  readonly #isChallenged: Uint8Array;
   readonly #isBusy: Uint8Array;
   readonly #cseq: Uint32Array;
   /** How many sources each device has moved on. */
@@ -137,6 +147,10 @@ export class LoadGenerator {
 
   private constructor(fleet: Fleet) {
     this.#fleet = fleet;
+    const { realm, domain, devices, devicesPerAor } = fleet;
+    this.#digest =
+      realm === undefined ? undefined : new DigestPhones(devices, { realm, domain, devicesPerAor });
+    this.#isChallenged = new Uint8Array(realm === undefined ? 0 : devices);
     this.#isBusy = new Uint8Array(fleet.devices);
     this.#cseq = new Uint32Array(fleet.devices).fill(FIRST_CSEQ - 1);
     this.#moves = new Uint32Array(fleet.devices);
@@ -259,6 +273,8 @@ export class LoadGenerator {
 
   #start(device: number, dueAtMs: number, now: number): void {
     this.#cseq[device] = (this.#cseq[device] ?? 0) + 1;
+    this.#digest?.count(device);
+    this.#isChallenged[device] = 0;
     if (this.#phase.isMoving === true) this.#moves[device] = (this.#moves[device] ?? 0) + 1;
     this.#isBusy[device] = 1;
     this.#dueAtMs[device] = dueAtMs;
@@ -274,7 +290,8 @@ export class LoadGenerator {
     const source = this.#sourceOf(device);
     const bytes = this.#templates[source]?.fill(device, this.#cseq[device] ?? 0);
     const from = (source + (this.#moves[device] ?? 0)) % this.#fleet.sources;
-    if (bytes !== undefined) this.#sockets[from]?.send(bytes);
+    if (bytes === undefined) return;
+    this.#sockets[from]?.send(this.#digest?.sign(device, bytes) ?? bytes);
   }
 
   readonly #onMessage = (message: Buffer, _peer: RemoteInfo): void => {
@@ -295,9 +312,25 @@ export class LoadGenerator {
       this.#resendAtMs[device] = now + T2_MS;
       return;
     }
+    if (this.#answersChallenge(device, status, now, message)) return;
     this.#complete(device, status, now, message);
     if (this.#isSending && this.#phase.rate === undefined) this.#fillWindow(now);
   };
+
+  /** Sends the request again with credentials where that makes sense. */
+  #answersChallenge(device: number, status: number, now: number, message: Buffer): boolean {
+    const digest = this.#digest;
+    if (status !== UNAUTHORIZED || digest === undefined) return false;
+    if (this.#isChallenged[device] === 1) return false;
+    if (!digest.learn(device, message)) return false;
+    this.#isChallenged[device] = 1;
+    this.#cseq[device] = (this.#cseq[device] ?? 0) + 1;
+    digest.count(device);
+    this.#resendAtMs[device] = now + T1_MS;
+    this.#tally.challenged += 1;
+    this.#send(device);
+    return true;
+  }
 
   #complete(device: number, status: number, now: number, message: Buffer): void {
     const tally = this.#tally;

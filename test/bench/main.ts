@@ -18,7 +18,8 @@ import {
   formatTable,
   listFigures,
 } from "./report.ts";
-import { runScenario, type Sizes } from "./scenario.ts";
+import { runScenario } from "./scenario.ts";
+import type { Sizes } from "./scenario-result.ts";
 
 const USAGE = `npm run bench -- [options]
   --quick            smaller and shorter: under a minute, for a first impression

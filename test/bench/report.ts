@@ -1,6 +1,6 @@
 import type { CallsResult } from "./calls.ts";
 import type { Reduction } from "./reduction.ts";
-import type { Measured, ScenarioResult } from "./scenario.ts";
+import type { Measured, ScenarioResult } from "./scenario-result.ts";
 
 /** With fewer, what the process needs anyway outweighs the bindings. */
 const MEANINGFUL_BINDINGS = 100_000;
@@ -48,10 +48,11 @@ export function listFigures(result: ScenarioResult): Figure[] {
   ];
 }
 
-/** What costs more, or less, than the plain refresh: another source, and devices that share an address-of-record. */
+/** What costs more, or less, than the plain refresh: another source, devices that share an address-of-record, digest. */
 function further(result: ScenarioResult, echoRate: number, echoCpu: number): Figure[] {
-  const { refreshMoved, aorFirst, aorRefresh, echoBefore } = result;
+  const { refreshMoved, aorFirst, aorRefresh, digestFirst, digestRefresh, echoBefore } = result;
   const moved = "refresh with a changed source";
+  const digest = "digest: absorbed refresh";
   const shared = "aor mode with three devices per AoR: absorbed refresh";
   return [
     compare(`${moved}, closed loop`, "1/s", refreshMoved.perSecond, echoRate),
@@ -61,6 +62,10 @@ function further(result: ScenarioResult, echoRate: number, echoCpu: number): Fig
     compare(`${shared}, closed loop`, "1/s", aorRefresh.perSecond, echoRate),
     compare(`${shared}, CPU`, "us", aorRefresh.cpuUs, echoCpu),
     ...latencies(`${shared}, closed loop`, aorRefresh, echoBefore),
+    compare("digest: first registration with its challenge, CPU", "us", digestFirst.cpuUs, echoCpu),
+    compare(`${digest}, closed loop`, "1/s", digestRefresh.perSecond, echoRate),
+    compare(`${digest}, CPU`, "us", digestRefresh.cpuUs, echoCpu),
+    ...latencies(`${digest}, closed loop`, digestRefresh, echoBefore),
   ];
 }
 

@@ -1,7 +1,11 @@
 import { randomBytes } from "node:crypto";
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
-import { type Exit, RealProcess } from "../support/real-process.ts";
+import { RealProcess } from "../support/real-process.ts";
 import { Child } from "./child.ts";
+import { writeDigestSettings } from "./digest-settings.ts";
 import type { Fleet, Phase, PhaseResult } from "./load-generator.ts";
 import {
   type Memory,
@@ -11,6 +15,13 @@ import {
   settleMemory,
 } from "./measure.ts";
 import type { Span } from "./profile.ts";
+import type {
+  Measured,
+  MemoryReading,
+  Restart,
+  ScenarioOptions,
+  ScenarioResult,
+} from "./scenario-result.ts";
 
 const DOMAIN = "bench.example.com";
 /** Long enough that no binding expires during a run; midreg registers for 3600 s upstream. */
@@ -25,85 +36,6 @@ const SAMPLE = 1_000;
 /** Quiet after the closed loop in which work put off until later shows. */
 const AFTERMATH_MS = 2_000;
 const RESTART_TIMEOUT_MS = 60_000;
-
-export interface Sizes {
-  readonly aors: number;
-  /** Registered in the end, for memory and restart; 0 leaves that part out. */
-  readonly manyAors: number;
-  /** Length of the closed and of the open loop. */
-  readonly seconds: number;
-  readonly warmUpSeconds: number;
-  readonly echoSeconds: number;
-  /** Longest time for each set of first registrations. */
-  readonly registerSeconds: number;
-  readonly settleMs: number;
-  /** Quiet after registering until the second reading of memory: RFC 3261 timer J has then fired. */
-  readonly quietMs: number;
-  readonly window: number;
-  readonly sources: number;
-}
-
-export interface ScenarioOptions {
-  readonly sizes: Sizes;
-  readonly entry?: string;
-  /** Where midreg leaves CPU profiles, if it shall. */
-  readonly profileDir?: string;
-  readonly log: (line: string) => void;
-}
-
-/** A phase and what the processes used in it. */
-export interface Measured extends PhaseResult {
-  /** Processor time of the server for each request, all threads, microseconds. */
-  readonly cpuUs: number;
-  /** The part of it that its main thread used. */
-  readonly mainThreadCpuUs: number;
-  /** REGISTERs that the main registrar received. */
-  readonly forwarded: number;
-  readonly registrarCpuUs: number;
-  /** Cores kept busy by processes that have no part in this. */
-  readonly othersCores: number;
-  readonly stolenCores: number;
-}
-
-interface MemoryReading extends Memory {
-  readonly when: string;
-  readonly bindings: number;
-  /** Growth since before the first binding, for each binding. */
-  readonly rssBytesPerBinding: number;
-}
-
-interface Restart {
-  readonly bindings: number;
-  readonly stopMs: number;
-  readonly exit: Exit;
-  readonly readyMs: number;
-  /** Refreshes from both ends of the fleet right after. */
-  readonly refresh: Measured;
-}
-
-export interface ScenarioResult {
-  readonly startMs: number;
-  readonly emptyMemory: Memory;
-  readonly echoBefore: Measured;
-  readonly first: Measured;
-  readonly refreshClosed: Measured;
-  /** Processor time in the two quiet seconds after the closed loop, per request of that loop. */
-  readonly aftermathCpuUs: number;
-  readonly refreshOpen: Measured;
-  /** Each phone refreshes once from a new address and port, which the main registrar has to confirm. */
-  readonly refreshMoved: Measured;
-  /** AoR throttling with three devices for each address-of-record, in a process of its own. */
-  readonly aorFirst: Measured;
-  readonly aorRefresh: Measured;
-  readonly echoAfter: Measured;
-  readonly echoOpen: Measured;
-  readonly firstMany?: Measured;
-  readonly restart?: Restart;
-  readonly memory: readonly MemoryReading[];
-  readonly spans: readonly Span[];
-  /** What went wrong, a sentence each; the figures are worthless when this is not empty. */
-  readonly failures: readonly string[];
-}
 
 /** A server with the generator that loads it. */
 interface Stage {
@@ -140,6 +72,8 @@ class Scenario {
   readonly #aorGenerator = new Child(new URL("./generator.ts", import.meta.url));
   #midreg: RealProcess | undefined;
   #aorMidreg: RealProcess | undefined;
+  readonly #digestGenerator = new Child(new URL("./generator.ts", import.meta.url));
+  #digestMidreg: RealProcess | undefined;
   #emptyMemory: Memory = { rssBytes: 0, anonymousBytes: 0 };
   #bindings = 0;
   #registrarPort: number | undefined;
@@ -174,6 +108,7 @@ class Scenario {
     const many = sizes.manyAors > sizes.aors ? await this.#many(midreg) : {};
     await midreg.stop();
     const aor = await this.#aor();
+    const digest = await this.#digest();
     return {
       startMs,
       emptyMemory: this.#emptyMemory,
@@ -184,6 +119,7 @@ class Scenario {
       refreshOpen,
       refreshMoved,
       ...aor,
+      ...digest,
       echoAfter,
       echoOpen,
       ...many,
@@ -195,14 +131,17 @@ class Scenario {
 
   /** What midreg has printed. */
   get output(): string {
-    return `${this.#midreg?.output ?? ""}${this.#aorMidreg?.output ?? ""}`;
+    const all = [this.#midreg, this.#aorMidreg, this.#digestMidreg];
+    return all.map((midreg) => midreg?.output ?? "").join("");
   }
 
   async end(): Promise<void> {
     await this.#midreg?.dispose();
     await this.#aorMidreg?.dispose();
+    await this.#digestMidreg?.dispose();
     const generators = [this.#echoStage, this.#midregStage].map(({ generator }) => generator);
-    const children = [this.#echo, this.#registrar, this.#aorGenerator, ...generators];
+    const ownOnes = [this.#aorGenerator, this.#digestGenerator];
+    const children = [this.#echo, this.#registrar, ...ownOnes, ...generators];
     await Promise.all(children.map((child) => child.end()));
   }
 
@@ -210,7 +149,7 @@ class Scenario {
     { generator }: Pick<Stage, "generator">,
     targetPort: number,
     devices: number,
-    devicesPerAor = 1,
+    { devicesPerAor = 1, ...more }: Partial<Pick<Fleet, "devicesPerAor" | "realm">> = {},
   ): Promise<void> {
     const room = Math.max(1, readOpenFilesLimit() - SPARE_FILES);
     await generator.call("open", {
@@ -221,6 +160,7 @@ class Scenario {
       domain: DOMAIN,
       runId: randomBytes(6).toString("hex"),
       expiresSec: EXPIRES_SEC,
+      ...more,
     } satisfies Fleet);
   }
 
@@ -264,7 +204,7 @@ class Scenario {
     this.#aorMidreg = midreg;
     const stage = { generator: this.#aorGenerator, serverPid: () => midreg.pid };
     const devices = sizes.aors - (sizes.aors % DEVICES_PER_AOR);
-    await this.#openFleet(stage, midreg.sipPort, devices, DEVICES_PER_AOR);
+    await this.#openFleet(stage, midreg.sipPort, devices, { devicesPerAor: DEVICES_PER_AOR });
     await midreg.start();
     const { registerSeconds, window } = sizes;
     const phase = { first: 0, end: devices, isOnce: true, seconds: registerSeconds, window };
@@ -280,6 +220,43 @@ class Scenario {
     this.#expectAbsorbed(name, aorRefresh);
     await midreg.stop();
     return { aorFirst, aorRefresh };
+  }
+
+  /** Phones that midreg challenges itself; the main registrar trusts its address. */
+  async #digest(): Promise<Pick<ScenarioResult, "digestFirst" | "digestRefresh">> {
+    const { sizes } = this.#options;
+    const { aors: devices, registerSeconds, window } = sizes;
+    const directory = mkdtempSync(join(tmpdir(), "midreg-bench-users-"));
+    try {
+      const midreg = await this.#prepare(
+        writeDigestSettings(directory, { devices, realm: DOMAIN }),
+      );
+      this.#digestMidreg = midreg;
+      const stage = { generator: this.#digestGenerator, serverPid: () => midreg.pid };
+      await this.#openFleet(stage, midreg.sipPort, devices, { realm: DOMAIN });
+      await midreg.start();
+      const phase = { first: 0, end: devices, isOnce: true, seconds: registerSeconds, window };
+      const firstName = "digest: first registrations, challenged and with credentials";
+      const digestFirst = await this.#measureRegisters(
+        firstName,
+        { ...phase, verifyEvery: 1 },
+        stage,
+      );
+      const end = digestFirst.statuses["200"] ?? 0;
+      const round = { ...phase, end, isOnce: false, verifyEvery: 16 };
+      const name = "digest: absorbed refresh, nonce count up";
+      const warmUp = { ...round, seconds: sizes.warmUpSeconds };
+      await this.#measureRegisters(`${name}, warm-up`, warmUp, stage);
+      const closed = { ...round, seconds: sizes.seconds };
+      const digestRefresh = await this.#measureRegisters(name, closed, stage);
+      this.#expectAbsorbed(name, digestRefresh);
+      const { challenged, completed } = digestRefresh;
+      this.#expect(name, challenged === 0, `${challenged} of ${completed} were challenged anew`);
+      await midreg.stop();
+      return { digestFirst, digestRefresh };
+    } finally {
+      rmSync(directory, { recursive: true, force: true });
+    }
   }
 
   async #echoClosed(name: string, seconds: number, rate?: number): Promise<Measured> {
