@@ -316,6 +316,20 @@ export type AdminOutcome =
   /** Too much is under way, the process is stopping, or the store cannot be written. */
   | { readonly kind: "busy"; readonly detail: string };
 
+/** What the provider has said to a push that an operator tries a device out with. */
+export interface PushTest {
+  readonly ctid: string;
+  /** Value of pn-provider. */
+  readonly provider: string;
+  readonly outcome: PushOutcome;
+}
+
+export type PushTestOutcome =
+  | { readonly kind: "done"; readonly tests: readonly PushTest[] }
+  | { readonly kind: "not-found" }
+  /** There is nothing to push to, or nothing to push with. */
+  | { readonly kind: "invalid"; readonly detail: string };
+
 /** Which registrations are made anew upstream, and how fast. */
 export interface ResyncScope {
   readonly aor: string | undefined;
@@ -382,6 +396,15 @@ export interface LocationAdmin {
   remove(aor: string, contact: string | undefined, done: (outcome: AdminOutcome) => void): void;
   /** Registers a contact upstream and binds it here if that is accepted. `done` is called once. */
   add(aor: string, contact: ManualContact, done: (outcome: AdminOutcome) => void): void;
+  /**
+   * Pushes to a device by its ctid or contact URI, or to all of an address-of-record, with nothing to wake for.
+   * `done` is called once, when the providers have answered.
+   */
+  testPush(
+    aor: string,
+    contact: string | undefined,
+    done: (outcome: PushTestOutcome) => void,
+  ): void;
   /** Begins to register anew upstream, unless that is going on already. */
   startResync(scope: ResyncScope): "started" | "running" | "not-found" | "invalid" | "busy";
   /** Sends no further REGISTER; those under way end. */

@@ -47,6 +47,8 @@ export async function operate(
       return reportResync(await client.ask("GET", RESYNC), output);
     case "resync-stop":
       return reportResync(await client.ask("DELETE", RESYNC), output);
+    case "push-test":
+      return pushTest(client, output, operation);
     default:
       return operation satisfies never;
   }
@@ -191,6 +193,28 @@ function removed(document: JsonObject, { out, isJson }: Output): boolean {
   const gone = Array.isArray(document["removed"]) ? document["removed"].length : 0;
   out(`${String(document["aor"])}: ${plural(gone, "contact")} removed\n`);
   return true;
+}
+
+const PUSH_FIELDS: readonly Column[] = [
+  ["ruid", "ruid"],
+  ["provider", "provider"],
+  ["result", "result"],
+  ["code", "reason"],
+  ["meaning", "detail"],
+];
+
+/** Done when every provider has taken its push. */
+async function pushTest(
+  client: AdminClient,
+  { out, isJson }: Output,
+  { aor, contact }: Extract<Operation, { name: "push-test" }>,
+): Promise<boolean> {
+  const asked = contact === undefined ? {} : { contact };
+  const document = await client.ask("POST", `${aorPath(aor)}/push-test`, asked);
+  const pushes = objectsIn(document, "pushes");
+  if (isJson) writeJson(document, out);
+  else out(pushes.map((push) => formatFields(PUSH_FIELDS, push)).join("\n"));
+  return pushes.every(({ result }) => result === "accepted");
 }
 
 async function add(

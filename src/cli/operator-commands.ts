@@ -19,7 +19,8 @@ export type Operation =
       readonly upstream: string | undefined;
       readonly rate: string | undefined;
     }
-  | { readonly name: "resync-status" | "resync-stop" };
+  | { readonly name: "resync-status" | "resync-stop" }
+  | { readonly name: "push-test"; readonly aor: string; readonly contact: string | undefined };
 
 /** An operation, and the running midreg that is meant. */
 export interface OperatorCommand {
@@ -37,6 +38,7 @@ type Values = Readonly<Record<string, unknown>>;
 /** Adds the commands that talk to a running midreg. */
 export function addOperatorCommands(program: Commander, take: Take): void {
   addAorCommands(program, take);
+  addPushCommands(program, take);
   const resync = program
     .command("resync")
     .description("register everything anew at a main registrar that has lost its memory")
@@ -106,6 +108,19 @@ function addAorCommands(program: Commander, take: Take): void {
     const [expires, q] = [values["expires"], values["q"]].map(textOf);
     take(commandOf({ name: "add", aor, contact, expires, q }, values));
   });
+}
+
+function addPushCommands(program: Commander, take: Take): void {
+  const push = program.command("push").description("try out the push providers");
+  withTarget(
+    push
+      .command("test")
+      .argument("<AOR>", "user@domain")
+      .option("--contact <CONTACT>", "only this one, by contact identifier (ruid) or contact URI")
+      .description("push to its devices, and say what their providers said"),
+  ).action((aor: string, values: Values) =>
+    take(commandOf({ name: "push-test", aor, contact: textOf(values["contact"]) }, values)),
+  );
 }
 
 /** The options that all of them have. */

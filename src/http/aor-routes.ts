@@ -1,7 +1,13 @@
 import type { AorRecord, Binding } from "../location/binding.ts";
 import { bracketAddress, parseFlow } from "../location/flow.ts";
 import { matchContact } from "../location/match-contact.ts";
-import type { AdminOutcome, LocationAdmin, LocationStore, ManualContact } from "../ports.ts";
+import type {
+  AdminOutcome,
+  LocationAdmin,
+  LocationStore,
+  ManualContact,
+  PushTestOutcome,
+} from "../ports.ts";
 import { type Answer, json, problem, sentence } from "./answer.ts";
 import { fieldsOf, numberIn } from "./fields.ts";
 import { BUSY_RETRY_AFTER_SEC, MAX_EXPIRES_SEC, MAX_NAME_LENGTH } from "./limits.ts";
@@ -41,6 +47,10 @@ export function aorRoutes(modules: LocationModules): Route[] {
     {
       path: "/api/v1/aors/:aor/contacts",
       handlers: { POST: async (request) => add(request, modules) },
+    },
+    {
+      path: "/api/v1/aors/:aor/push-test",
+      handlers: { POST: async (request) => pushTest(request, modules) },
     },
     {
       path: "/api/v1/aors/:aor/contacts/:contact",
@@ -146,6 +156,34 @@ async function add({ params, body }: AdminRequest, modules: LocationModules): Pr
     aor,
     contact: added === undefined ? null : contactView(added, clock, readPings(operations)),
   });
+}
+
+/** Pushes to the devices, and says what their providers have said. */
+async function pushTest(
+  { params, body }: AdminRequest,
+  { operations }: LocationModules,
+): Promise<Answer> {
+  const fields = fieldsOf(body ?? {}, ["contact"]);
+  if (typeof fields === "string") return problem(400, fields);
+  const { contact } = fields;
+  if (contact !== undefined && (typeof contact !== "string" || contact.length > MAX_NAME_LENGTH)) {
+    return problem(422, "contact must be a contact identifier (ruid) or a contact URI.");
+  }
+  const aor = operations.canonical(params["aor"] ?? "");
+  if (aor === undefined) return problem(404, NOT_FOUND);
+  const outcome = await new Promise<PushTestOutcome>((resolve) => {
+    operations.testPush(aor, contact, resolve);
+  });
+  if (outcome.kind !== "done")
+    return failure(outcome, contact === undefined ? NOT_FOUND : NO_CONTACT);
+  const pushes = outcome.tests.map(({ ctid, provider, outcome: { result, reason, detail } }) => ({
+    ruid: ctid,
+    provider,
+    result,
+    reason,
+    detail,
+  }));
+  return json(200, { aor, pushes });
 }
 
 /** The contact that the fields describe; otherwise a sentence that says what is wrong. */

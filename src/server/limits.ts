@@ -120,6 +120,9 @@ export const MAX_WAITING_PER_WAKE = 32;
  */
 export const MAX_NON_INVITE_WAKE_MS = 20_000;
 
+/** How long a push that an operator sends may take: less than the operator's client waits. */
+export const PUSH_TEST_MS = 8000;
+
 /** For how long a push is worth delivering that says that a call is over. */
 export const CALL_OVER_MS = 30_000;
 

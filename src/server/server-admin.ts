@@ -7,6 +7,7 @@ import type {
   LocationAdmin,
   ManualContact,
   PingView,
+  PushTestOutcome,
   ResyncProgress,
   ResyncScope,
 } from "../ports.ts";
@@ -14,6 +15,7 @@ import { parseUri } from "../sip/uri.ts";
 import { ContactAddition } from "./add-contact.ts";
 import type { AorTask } from "./aor-queue.ts";
 import { endNow } from "./end-now.ts";
+import { testPush } from "./push-test.ts";
 import type { RegisterContext } from "./register-context.ts";
 import type { Resync } from "./resync.ts";
 
@@ -85,6 +87,15 @@ export class ServerAdmin implements LocationAdmin {
       const addition = new ContactAddition({ aor, contact, arrival, done }, this.#context);
       return this.#enter(aor, addition, done);
     });
+  }
+
+  testPush(
+    aor: string,
+    contact: string | undefined,
+    done: (outcome: PushTestOutcome) => void,
+  ): void {
+    const { clock } = this.#context;
+    return testPush(aor, contact, { ...this.#context, nowMs: clock.nowMs() }, done);
   }
 
   startResync(scope: ResyncScope): ReturnType<LocationAdmin["startResync"]> {

@@ -83,6 +83,8 @@ test.each<[line: string, expected: object]>([
   ],
   ["resync --status", operate({ name: "resync-status" })],
   ["resync --stop", operate({ name: "resync-stop" })],
+  ["push test a@b", operate({ name: "push-test", aor: "a@b", contact: undefined })],
+  ["push test a@b --contact c1", operate({ name: "push-test", aor: "a@b", contact: "c1" })],
   ["version", { kind: "version" }],
   ["--version", { kind: "version" }],
   ["-V", { kind: "version" }],

@@ -5,7 +5,10 @@ import { afterEach, describe, expect, test } from "vitest";
 import { runProgram } from "../../src/cli/program.ts";
 import { AdminServer } from "../../src/http/admin-server.ts";
 import { credentialsOf, locationOf } from "../http/api.ts";
-import { World } from "../support/world.ts";
+import { FakeGateway } from "../support/fake-gateway.ts";
+import { contactOf } from "../support/sleepers.ts";
+import { VirtualClock } from "../support/virtual-clock.ts";
+import { World, type WorldOptions } from "../support/world.ts";
 import { makeTempDirectory } from "./temp-directory.ts";
 
 const closing: Array<() => unknown> = [];
@@ -21,8 +24,8 @@ interface Scene {
 }
 
 /** A midreg with so many users, whose time passes while it is asked. */
-async function scene(users: number): Promise<Scene> {
-  const world = await World.start();
+async function scene(users: number, options: WorldOptions = {}): Promise<Scene> {
+  const world = await World.start(options);
   for (let at = 0; at < users; at += 1) {
     world.phone(`user${at}`, `198.51.100.7:${20_000 + at}`).register({ expires: 600 });
   }
@@ -247,5 +250,31 @@ describe("where the running midreg is", () => {
     const { admin } = await scene(1);
     const { code, err } = await midreg(["resync", "--rate", "fast", "--admin", admin]);
     expect({ code, err }).toEqual({ code: 2, err: "midreg: --rate must be a number\n" });
+  });
+});
+
+describe("midreg push test", () => {
+  test.each([
+    ["accepted", 0],
+    ["rejected", 1],
+  ] as const)("prints what the provider said: %s", async (result, expected) => {
+    const clock = new VirtualClock();
+    const gateway = new FakeGateway(clock);
+    gateway.answer = () => ({ result, reason: "Code", detail: "what it means" });
+    const { world, admin } = await scene(0, { clock, gateway });
+    const place = "198.51.100.9:40000";
+    world.phone("alice", place).register({ contact: contactOf(place), expires: 600 });
+    world.pass(1);
+    const { code, out } = await midreg(["push", "test", "alice@sip.test", "--admin", admin]);
+    expect(code).toBe(expected);
+    const said = out.split("\n").map((line) => line.trim().split(/ {2,}/u));
+    expect(said).toEqual(
+      expect.arrayContaining([
+        ["provider", "apns"],
+        ["result", result],
+        ["code", "Code"],
+        ["meaning", "what it means"],
+      ]),
+    );
   });
 });
