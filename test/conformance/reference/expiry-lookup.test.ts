@@ -2,7 +2,7 @@
 // oxlint-disable vitest/no-standalone-expect -- walk() runs the checks as tests.
 import { expect } from "vitest";
 import { compilePattern } from "../../../src/pattern/pattern.ts";
-import { answerTo, headerLine, headerLines } from "../../support/messages.ts";
+import { answerTo, headerLine, headerLines, methodOf } from "../../support/messages.ts";
 import { World } from "../../support/world.ts";
 import { CONTACT, PLACE, type Row, Stage, walk } from "./walk.ts";
 
@@ -151,9 +151,29 @@ async function called(lookup: object = {}): Promise<{ stage: Stage; uri: string 
   return { stage, uri: `sip:${new URL(stage.held[0] ?? "").pathname}` };
 }
 
-/** How many requests each device has got. */
+/** The same two devices, pinged twice a minute; the first one takes 100 ms to answer. */
+async function pinged(lookup: object): Promise<{ stage: Stage; uri: string }> {
+  const ping = { intervalMs: 30_000, choice: "always" } as const;
+  const stage = await Stage.open(AOR, { lookup, ping });
+  for (const [phone, slowMs] of [
+    [stage.phone, 100],
+    [stage.other, 5],
+  ] as const) {
+    stage.register({ expires: 600 }, phone);
+    phone.onRequest = (text) => {
+      const answer = (): void => phone.send(answerTo(text, 200, "OK"));
+      if (methodOf(text) === "OPTIONS") stage.world.clock.later(slowMs, answer);
+    };
+  }
+  return { stage, uri: `sip:${new URL(stage.held[0] ?? "").pathname}` };
+}
+
+/** How many requests each device has got, without repetitions and pings. */
 function rung({ phone, other }: Stage): readonly number[] {
-  return [phone.requests.length, other.requests.length];
+  return [phone, other].map(({ requests }) => {
+    const calls = requests.filter((text) => methodOf(text) !== "OPTIONS");
+    return new Set(calls.map((text) => headerLine(text, "Call-ID"))).size;
+  });
 }
 
 walk("4 lookup", [
@@ -235,6 +255,32 @@ walk("4 lookup", [
       const none = await called({ userAgent: compilePattern("Yealink*") });
       expect(none.stage.call(none.uri)).toBe(404);
       expect(rung(none.stage)).toEqual([0, 0]);
+    },
+  },
+  {
+    id: "4.2-2, latency",
+    reference: "max-ping-latency leaves out slower devices; 0, never pinged, passes",
+    midreg: "equal, in milliseconds",
+    check: async () => {
+      const { stage, uri } = await pinged({ maxLatencyMs: 50 });
+      stage.call(uri);
+      expect(rung(stage)).toEqual([1, 1]);
+      stage.world.pass(35);
+      stage.call(uri);
+      expect(rung(stage)).toEqual([1, 2]);
+    },
+  },
+  {
+    id: "4.2-3",
+    reference: "sort-by-latency: ascending, never-pinged last",
+    midreg: "equal",
+    check: async () => {
+      const { stage, uri } = await pinged({ sortsByLatency: true, fork: "best" });
+      stage.call(uri);
+      expect(rung(stage)).toEqual([1, 0]);
+      stage.world.pass(35);
+      stage.call(uri);
+      expect(rung(stage)).toEqual([1, 1]);
     },
   },
   {
