@@ -30,7 +30,7 @@ import { Sweep } from "./sweep.ts";
 import { TimerQueue } from "./timer-queue.ts";
 import { Transactions } from "./transactions.ts";
 import type { UpstreamModules } from "./upstream.ts";
-import { Upstreams } from "./upstreams.ts";
+import { tellingResolver, Upstreams } from "./upstreams.ts";
 import { Waker, type WakerModules } from "./waker.ts";
 
 /** The loop: takes what the transport hears, lets the pure rooms decide, and carries it out. */
@@ -199,12 +199,13 @@ function buildContext(
   modules: ServerModules,
   timers: TimerQueue,
 ): RegisterContext & RequestContext {
-  const { clock, ids, metrics, store, transport, resolver, log, credentials } = modules;
+  const { clock, ids, metrics, store, transport, log, credentials } = modules;
   const nowMs = (): number => clock.nowMs();
   const transactions = new Transactions({ transport, timers, ids, metrics });
   const queue = new AorQueue();
   const { listeners } = transport;
   const largeRequests = new LargeRequests(nowMs);
+  const resolver = tellingResolver(modules.resolver, (target) => upstreams.onFailed(target));
   const sending = { transactions, timers, resolver, largeRequests };
   const around = { listeners, log, metrics, nowMs, ids, ...sending };
   const upstreams = buildUpstreams(options, around);

@@ -134,6 +134,16 @@ export class Upstream implements TimerOwner {
     return attempt;
   }
 
+  /** One of several targets has failed: from now on it comes last, and not only after the next look-up. */
+  onFailed(failed: Target): void {
+    const isOwn = this.#targets.some(
+      ({ protocol, address, port }) =>
+        protocol === failed.protocol && address === failed.address && port === failed.port,
+    );
+    if (!isOwn || this.#targets.length < 2 || this.#isStopped) return;
+    this.#modules.resolver.resolve(this.#options.uri, (targets) => this.#resolved(targets));
+  }
+
   onTimer(what: string): void {
     if (this.#isStopped) return;
     const { timers, resolver } = this.#modules;

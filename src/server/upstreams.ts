@@ -1,3 +1,4 @@
+import type { Resolver, Target } from "../ports.ts";
 import { type Peer, Upstream, type UpstreamModules, type UpstreamOptions } from "./upstream.ts";
 
 /** One main registrar of several, as the operator has named it. */
@@ -53,6 +54,11 @@ export class Upstreams {
     return this.#byName.get(name)?.isUp === false;
   }
 
+  /** A target has failed, of one of them or of anybody else. */
+  onFailed(target: Target): void {
+    for (const upstream of this.#byName.values()) upstream.onFailed(target);
+  }
+
   start(): void {
     for (const upstream of this.#byName.values()) upstream.start();
   }
@@ -60,4 +66,15 @@ export class Upstreams {
   stop(): void {
     for (const upstream of this.#byName.values()) upstream.stop();
   }
+}
+
+/** A resolver with somebody told of what has failed: who waits for a main registrar shall wait for that once only. */
+export function tellingResolver(inner: Resolver, tell: (target: Target) => void): Resolver {
+  return {
+    resolve: (uri, done) => inner.resolve(uri, done),
+    markFailed: (target) => {
+      inner.markFailed(target);
+      tell(target);
+    },
+  };
 }

@@ -3,6 +3,7 @@ import { freePorts } from "../support/peers/free-ports.ts";
 import { until } from "../support/peers/wait.ts";
 import { Baresip } from "./baresip.ts";
 import { CALLS } from "./call-steps.ts";
+import { faultSteps } from "./fault-steps.ts";
 import { jssipSteps } from "./jssip-steps.ts";
 import { linphoneTlsSteps } from "./linphone-tls-steps.ts";
 import type { Step } from "./suite.ts";
@@ -39,6 +40,7 @@ export function transportSteps(world: World): Step[] {
     ]),
     ...linphoneTlsSteps(world),
     ...jssipSteps(world),
+    ...faultSteps(world),
     ...world.stopSteps(),
   ];
 }

@@ -132,6 +132,27 @@ export class World {
     };
   }
 
+  /** Starts midreg in front of a main registrar that is found by its name, with a DNS of the test's own. */
+  async startMidregAt(upstreamUri: string, dnsServer: string): Promise<void> {
+    const [port = 0, adminPort = 0] = await freePorts(2);
+    const configPath = this.stage.path("midreg-dns.yaml");
+    writeFileSync(configPath, JSON.stringify({ dns: { servers: [dnsServer] } }));
+    const name = "by-name";
+    const outgoingExpiresSec = OUTGOING_EXPIRES_SEC;
+    const options = {
+      port,
+      adminPort,
+      upstreamPort: 0,
+      upstreamUri,
+      configPath,
+      outgoingExpiresSec,
+      name,
+    };
+    this.#midreg = new MidregProcess(this.stage, options);
+    await this.#midreg.start();
+    this.#midregPort = port;
+  }
+
   #writeTlsSettings(): string {
     const path = this.stage.path("midreg-tls.yaml");
     const { certFile, keyFile } = this.certificates.issue(["127.0.0.1", "::1", "midreg.test"]);
@@ -141,6 +162,13 @@ export class World {
     // JSON is YAML.
     writeFileSync(path, JSON.stringify({ tls }));
     return path;
+  }
+
+  /** Ends Kamailio and starts it again where it was; what it had in memory is gone. */
+  async restartKamailio(): Promise<void> {
+    if (this.#options === undefined) throw new Error("Kamailio is not running");
+    await this.kamailio.stop();
+    this.#kamailio = await Kamailio.start(this.stage, this.#options);
   }
 
   stopSteps(): Step[] {

@@ -188,6 +188,29 @@ function peer(address: string, port: number, connection = ""): Peer {
   return { address, port, connection };
 }
 
+describe("a main registrar with several servers", () => {
+  const [FIRST_PLACE, SECOND_PLACE] = ["192.0.2.60:5060", "192.0.2.61:5060"];
+
+  test("is looked up again at once when one of them fails, so that it comes last for the next request", () => {
+    const side = new Side();
+    side.names.set(URI, [FIRST_PLACE, SECOND_PLACE]);
+    side.upstream.start();
+    // As a resolver orders them that knows of the failure.
+    side.names.set(URI, [SECOND_PLACE, FIRST_PLACE]);
+    side.upstream.onFailed(targetAt(FIRST_PLACE));
+    expect(side.upstream.targets).toEqual([targetAt(SECOND_PLACE), targetAt(FIRST_PLACE)]);
+  });
+
+  test("is not looked up again for what is no server of its", () => {
+    const side = new Side();
+    side.names.set(URI, [FIRST_PLACE, SECOND_PLACE]);
+    side.upstream.start();
+    side.names.set(URI, [SECOND_PLACE, FIRST_PLACE]);
+    side.upstream.onFailed(targetAt("192.0.2.62:5060"));
+    expect(side.upstream.targets[0]).toEqual(targetAt(FIRST_PLACE));
+  });
+});
+
 describe("who is the main registrar", () => {
   test("is known by its addresses and ports, and by those that are trusted", () => {
     const side = new Side({ isTrusted: (address, port) => address === "192.0.2.9" && port === 7 });

@@ -11,6 +11,8 @@ export interface Registration {
   readonly port: number;
   readonly targetPort: number;
   readonly expiresSec: number;
+  /** How long an answer may take; 3 seconds when left out. */
+  readonly answerMs?: number;
 }
 
 const ANSWER_MS = 3000;
@@ -37,7 +39,7 @@ export async function registerFrom(registration: Registration): Promise<string> 
 
 async function ask(
   socket: Socket,
-  { user, domain, port, targetPort, expiresSec }: Registration,
+  { user, domain, port, targetPort, expiresSec, answerMs = ANSWER_MS }: Registration,
   cseq: number,
   credentials: string,
 ): Promise<string> {
@@ -57,7 +59,7 @@ async function ask(
     "\r\n",
   ].join("\r\n");
   socket.send(text, targetPort, "127.0.0.1");
-  const signal = AbortSignal.timeout(ANSWER_MS);
+  const signal = AbortSignal.timeout(answerMs);
   const [answer] = (await once(socket, "message", { signal })) as [Buffer];
   const given = answer.toString("latin1");
   if (!given.startsWith("SIP/2.0 1")) return given;
