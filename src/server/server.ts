@@ -204,9 +204,8 @@ function buildContext(
   const transactions = new Transactions({ transport, timers, ids, metrics });
   const queue = new AorQueue();
   const { listeners } = transport;
-  const largeRequests = new LargeRequests(nowMs);
   const resolver = tellingResolver(modules.resolver, (target) => upstreams.onFailed(target));
-  const sending = { transactions, timers, resolver, largeRequests };
+  const sending = { transactions, timers, resolver, largeRequests: new LargeRequests(nowMs) };
   const around = { listeners, log, metrics, nowMs, ids, ...sending };
   const upstreams = buildUpstreams(options, around);
   const decisions = new DecisionLog(options.decisions);
@@ -225,11 +224,10 @@ function buildContext(
   };
   const outbox = new Outbox(owing);
   const identities = new PendingIdentities({ store, timers });
-  const graceMs = buildGrace(options, upstreams);
   const asking = { store, nowMs, uris: urisOf(options) };
   const outgoing = new OutgoingPolicy(policiesOf(options), asking);
   const ending = { ...owing, outbox, identities, outgoing };
-  const sweep = new Sweep({ ...ending, graceMs });
+  const sweep = new Sweep({ ...ending, graceMs: buildGrace(options, upstreams) });
   const inFlight = { n: 0 };
   const isOwnHost = buildIsOwnHost(listeners, options.ownHosts);
   watchGauges(modules, inFlight);
