@@ -6,6 +6,7 @@ import { CALLS } from "./call-steps.ts";
 import { faultSteps } from "./fault-steps.ts";
 import { jssipSteps } from "./jssip-steps.ts";
 import { linphoneTlsSteps } from "./linphone-tls-steps.ts";
+import { soakSteps } from "./soak-steps.ts";
 import type { Step } from "./suite.ts";
 import type { World } from "./world.ts";
 
@@ -41,6 +42,7 @@ export function transportSteps(world: World): Step[] {
     ...linphoneTlsSteps(world),
     ...jssipSteps(world),
     ...faultSteps(world),
+    ...soakSteps(world),
     ...world.stopSteps(),
   ];
 }
