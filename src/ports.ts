@@ -244,7 +244,8 @@ export type CounterName =
   | "resync_registers_total"
   | "push_requests_total"
   | "push_retries_total"
-  | "wakes_total";
+  | "wakes_total"
+  | "push_refreshes_total";
 
 export type TimingName =
   | "register_duration_seconds"
@@ -275,7 +276,8 @@ export type GaugeName =
   | "push_queued"
   | "push_provider_failing"
   | "wakes_pending"
-  | "wake_requests_held";
+  | "wake_requests_held"
+  | "push_refreshes_scheduled";
 
 /** Prometheus, seen from the inside. Names lack the prefix "midreg_"; labels are closed sets. */
 export interface Metrics {

@@ -15,15 +15,18 @@ const MAX_PATH_LENGTH = 2048;
 
 /** What the operator has set about registrations, in the form the decisions take it. */
 export function buildRegisterPolicy(
-  { registrar, upstream }: Settings,
+  { registrar, upstream, push }: Settings,
   gateway: PushSupport | undefined,
 ): RegisterPolicy {
-  return policyOf(registrar, gateway, { upstreamUri: upstream.uri, rule: "" });
+  return policyOf(registrar, pushPolicyOf(registrar, push, gateway), {
+    upstreamUri: upstream.uri,
+    rule: "",
+  });
 }
 
 /** The rules with everything that holds under each. */
 export function buildRegisterRules(
-  { rules, upstream, upstreams }: Settings,
+  { rules, upstream, upstreams, push }: Settings,
   gateway: PushSupport | undefined,
 ): readonly CallRule[] {
   return rules.map(({ name, match, registrar, lookup, ping }) => ({
@@ -36,7 +39,7 @@ export function buildRegisterRules(
       userAgent: match.userAgent?.map(compilePattern),
       push: match.push,
     },
-    policy: policyOf(registrar, gateway, {
+    policy: policyOf(registrar, pushPolicyOf(registrar, push, gateway), {
       upstreamUri: (upstreams.find((one) => one.name === registrar.upstream) ?? upstream).uri,
       rule: name,
     }),
@@ -52,7 +55,7 @@ export function buildLookup({ userAgent, ...lookup }: Settings["lookup"]): Looku
 
 function policyOf(
   registrar: Settings["registrar"],
-  gateway: PushSupport | undefined,
+  push: PushPolicy | undefined,
   { upstreamUri, rule }: { readonly upstreamUri: string; readonly rule: string },
 ): RegisterPolicy {
   const uri = parseUri(upstreamUri);
@@ -68,13 +71,14 @@ function policyOf(
     upstreamHost: uri === undefined ? "" : `${uri.host}${port}`,
     maxCallIdLength: MAX_CALL_ID_LENGTH,
     maxPathLength: MAX_PATH_LENGTH,
-    push: pushPolicyOf(registrar, gateway),
+    push,
   };
 }
 
 /** Undefined when no device can be woken, because it is not wanted or there is no provider for it. */
 function pushPolicyOf(
   registrar: Settings["registrar"],
+  { afterExpiryMs }: Settings["push"],
   gateway: PushSupport | undefined,
 ): PushPolicy | undefined {
   if (!registrar.pnEnable || gateway === undefined) return undefined;
@@ -85,6 +89,7 @@ function pushPolicyOf(
     pnsregIntervalSec: registrar.pnPnsregIntervalSec,
     hasPurr: registrar.pnEnablePurr,
     unsupported: registrar.pnUnsupported,
+    afterExpiryMs,
     gateway,
   };
 }

@@ -3,8 +3,11 @@ import { type AorRecord, type Binding, upstreamName } from "../location/binding.
 import type { Decision } from "../location/decision.ts";
 import { bracketAddress, parseFlow } from "../location/flow.ts";
 import { maskSecrets } from "../location/mask-secrets.ts";
+import { parsePush } from "../location/push-device.ts";
+import { readPushParams } from "../location/push-params.ts";
 import type { Clock, LocationAdmin, PingView } from "../ports.ts";
 import { paramValue, unquote } from "../sip/params.ts";
+import { parseUri } from "../sip/uri.ts";
 import { toText } from "./byte-text.ts";
 
 /** The clocks a view is made by: lifetimes count on the steady one, dates are shown on the wall's. */
@@ -60,6 +63,7 @@ export function contactView(binding: Binding, clock: ViewClock, pings: ReadPings
     attributes: toText(maskSecrets(params)),
     mode: binding.mode,
     attr: toText(binding.attr),
+    push: pushView(binding),
     ...NOT_KEPT,
     ...pingFields(pings(binding), clock),
     upstream: {
@@ -75,6 +79,19 @@ export function contactView(binding: Binding, clock: ViewClock, pings: ReadPings
     },
   };
 }
+
+/**
+ * Whether the device can be woken, and by which provider: what its contact names, as long as it is no other text than
+ * a name. Never more than that.
+ */
+function pushView({ contact, push }: Binding): object | null {
+  const uri = parseUri(contact);
+  const provider = parsePush(push)?.provider ?? (uri && readPushParams(uri)?.provider);
+  if (provider === undefined) return null;
+  return { provider: PROVIDER.test(provider) ? provider : "other", pushable: push !== "" };
+}
+
+const PROVIDER = /^[a-z0-9._-]{1,32}$/u;
 
 /** Fields of Kamailio's records that mean nothing here, so that a reader of them finds them all. */
 const NOT_KEPT = {

@@ -5,12 +5,12 @@ const PARAM = /;([^;=?>,"]*)=("(?:[^"\\]|\\[^])*"?|[^;?>,]*)/gu;
 const PASSWORD = /^(sips?:[^:@]*):[^@]*@/iu;
 
 /**
- * A contact URI, a list of its parameters or a Path for people to read: who knows the parameters of RFC 8599 can
+ * A contact URI, a list of its parameters or a Path for people to read: who knows the push parameters can
  * wake a device or have it send its push token elsewhere, so their values are left out, and so is a password.
  */
 export function maskSecrets(text: string): string {
   const masked = text.replace(PARAM, (param, name: string) =>
-    unescapeUri(name).trim().toLowerCase().startsWith("pn-") ? `;${name}=***` : param,
+    isPushParam(unescapeUri(name).trim()) ? `;${name}=***` : param,
   );
   return masked.replace(PASSWORD, "$1:***@");
 }

@@ -86,8 +86,13 @@ export function validBindings(record: AorRecord | undefined, nowMs: number): rea
   const isValid = ({ expiresAtMs }: Binding): boolean => expiresAtMs > nowMs;
   const { bindings } = record;
   const valid = bindings.every(isValid) ? bindings : bindings.filter(isValid);
-  if (valid.length < 2) return valid;
-  return valid.toSorted((a, b) => (b.q ?? DEFAULT_Q) - (a.q ?? DEFAULT_Q));
+  return byPreference(valid);
+}
+
+/** Most preferred first, then in the order they came in. */
+export function byPreference(bindings: readonly Binding[]): readonly Binding[] {
+  if (bindings.length < 2) return bindings;
+  return bindings.toSorted((a, b) => (b.q ?? DEFAULT_Q) - (a.q ?? DEFAULT_Q));
 }
 
 /** A contact without q is preferred like one with q=1 (RFC 3261 section 10.2.1.2 leaves it open). */

@@ -84,6 +84,10 @@ export const COUNTERS: Readonly<Record<CounterName, Declaration>> = {
     help: "Devices that were woken for requests, or were to be, by how that ended and what for.",
     labels: ["result", "purpose"],
   },
+  push_refreshes_total: {
+    help: "Pushes that were to have devices refresh their registration, by what the provider said.",
+    labels: ["result"],
+  },
 };
 
 /** Every histogram of durations. */
@@ -169,5 +173,9 @@ export const GAUGES: Readonly<Record<GaugeName, Declaration>> = {
     labels: ["provider"],
   },
   wakes_pending: { help: "Devices that are being woken.", labels: [] },
+  push_refreshes_scheduled: {
+    help: "Devices that will be woken unless they refresh their registration by themselves.",
+    labels: [],
+  },
   wake_requests_held: { help: "Requests that wait for a device to wake.", labels: [] },
 };

@@ -5,27 +5,35 @@ import type {
   UpstreamRegistration,
 } from "../location/binding.ts";
 import { type AorChange, buildChange } from "../location/change.ts";
+import { reachableUntilMs } from "../location/reach.ts";
 import type { RegisterInput } from "./register-input.ts";
 import { owedKey, registrationKey, sharers } from "./shared-contact.ts";
 
 /** What the end of lifetimes depends on besides the record itself. */
-export type ExpiryInput = Pick<RegisterInput, "nowMs" | "identities" | "isDoubted"> & {
+export type ExpiryInput = LastKnownInput & {
+  /** For how long a device that can be woken is kept beyond its end (reach.ts). */
+  readonly afterExpiryMs: number;
+};
+
+/** What is known of registrations upstream besides the record itself. */
+type LastKnownInput = Pick<RegisterInput, "nowMs" | "identities" | "isDoubted"> & {
   readonly outgoingExpiresSec: number;
 };
 
 /**
- * What the end of lifetimes changes: expired bindings go, and each leaves behind a de-registration
+ * What the end of lifetimes changes: expired bindings go, unless they can be woken still, and each leaves behind a de-registration
  * that midreg owes the main registrar while that still remembers the contact. Undefined when nothing
  * has expired.
  */
 export function decideExpiry(record: AorRecord, input: ExpiryInput): AorChange | undefined {
   const { aor, bindings } = record;
-  const { nowMs } = input;
-  const expired = bindings.filter(({ expiresAtMs }) => expiresAtMs <= nowMs);
+  const { nowMs, afterExpiryMs } = input;
+  const isOver = (binding: Binding): boolean => reachableUntilMs(binding, afterExpiryMs) <= nowMs;
+  const expired = bindings.filter(isOver);
   if (expired.length === 0) return undefined;
   const owing = new Map<string, DeRegistration>();
   for (const binding of expired) {
-    if (!leavesRegistration(binding, record, nowMs)) continue;
+    if (!leavesRegistration(binding, record, isOver)) continue;
     const key = registrationKey(binding, aor);
     const upstream = lastKnown(binding, key, input);
     if (upstream.expiresAtMs <= nowMs) continue;
@@ -40,8 +48,12 @@ export function decideExpiry(record: AorRecord, input: ExpiryInput): AorChange |
  * Whether the end of a binding leaves a registration of midreg's behind: not one that others share, nor the
  * phone's own, which ends upstream by itself.
  */
-function leavesRegistration({ mode }: Binding, record: AorRecord, nowMs: number): boolean {
-  if (mode === "aor") return sharers(record).every(({ expiresAtMs }) => expiresAtMs <= nowMs);
+function leavesRegistration(
+  { mode }: Binding,
+  record: AorRecord,
+  isOver: (binding: Binding) => boolean,
+): boolean {
+  if (mode === "aor") return sharers(record).every((sharer) => isOver(sharer));
   return mode === "contact";
 }
 
@@ -52,7 +64,7 @@ function leavesRegistration({ mode }: Binding, record: AorRecord, nowMs: number)
 export function lastKnown(
   { ctid, upstream }: Binding,
   key: string,
-  input: ExpiryInput,
+  input: LastKnownInput,
 ): UpstreamRegistration {
   const { nowMs, identities, isDoubted, outgoingExpiresSec } = input;
   const pending = identities(key);
@@ -62,10 +74,11 @@ export function lastKnown(
 }
 
 /** When the first of the bindings expires; undefined for an empty record. */
-export function nextExpiryMs(record: AorRecord): number | undefined {
+export function nextExpiryMs(record: AorRecord, afterExpiryMs: number): number | undefined {
   let next: number | undefined;
-  for (const { expiresAtMs } of record.bindings) {
-    if (next === undefined || expiresAtMs < next) next = expiresAtMs;
+  for (const binding of record.bindings) {
+    const endMs = reachableUntilMs(binding, afterExpiryMs);
+    if (next === undefined || endMs < next) next = endMs;
   }
   return next;
 }

@@ -12,7 +12,7 @@ export function endBindings(
   input: ExpiryInput,
 ): AorChange | undefined {
   const ended = bindings.map((binding) =>
-    ctids.includes(binding.ctid) ? { ...binding, expiresAtMs: input.nowMs } : binding,
+    ctids.includes(binding.ctid) ? { ...binding, expiresAtMs: input.nowMs, push: "" } : binding,
   );
   return decideExpiry({ aor, bindings: ended }, input);
 }

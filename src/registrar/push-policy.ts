@@ -22,5 +22,7 @@ export interface PushPolicy {
   readonly hasPurr: boolean;
   /** Whether a REGISTER that asks for what there is not goes on, or is refused with 555. */
   readonly unsupported: "forward" | "reject";
+  /** pn_after_expiry: for how long a device is kept beyond the end of its registration (location/reach.ts). */
+  readonly afterExpiryMs: number;
   readonly gateway: PushSupport;
 }

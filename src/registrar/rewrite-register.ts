@@ -4,6 +4,7 @@
  */
 import type { Binding, DeRegistration, Mode } from "../location/binding.ts";
 import { isPushParam } from "../location/mask-secrets.ts";
+import { reachableUntilMs } from "../location/reach.ts";
 import { parseAuthHeader } from "../sip/auth-header.ts";
 import { formatQ } from "../sip/contact.ts";
 import { defaultPort } from "../sip/default-port.ts";
@@ -115,9 +116,12 @@ export function isShared(
 ): boolean {
   if (policy.mode !== "aor") return false;
   if (judged.some((contact) => !isRemovalAsked(contact))) return true;
+  // A device that is asleep is called by way of the registration too (reach.ts).
+  const afterExpiryMs = policy.push?.afterExpiryMs ?? 0;
   return sharers(record).some(
     (sharer) =>
-      sharer.expiresAtMs > nowMs && judged.every(({ binding }) => binding?.ctid !== sharer.ctid),
+      reachableUntilMs(sharer, afterExpiryMs) > nowMs &&
+      judged.every(({ binding }) => binding?.ctid !== sharer.ctid),
   );
 }
 

@@ -4,7 +4,7 @@
  */
 import type { AorPolicy } from "../location/address-of-record.ts";
 import type { AorRecord, Binding } from "../location/binding.ts";
-import { validBindings } from "../location/match-contact.ts";
+import { byPreference } from "../location/match-contact.ts";
 import { isSameUri } from "../sip/compare-uri.ts";
 import { escapeUser, unescapeUri } from "../sip/escape.ts";
 import { parseUri } from "../sip/uri.ts";
@@ -66,9 +66,12 @@ export function sharers(record: AorRecord | undefined): readonly Binding[] {
   return (record?.bindings ?? []).filter(({ mode }) => mode === "aor");
 }
 
-/** What a request to the shared contact is for: all that is registered, most preferred first. */
-export function sharedTargets(record: AorRecord | undefined, nowMs: number): readonly Binding[] {
-  return validBindings(record, nowMs).filter(({ mode }) => mode === "aor");
+/** What a request to the shared contact is for: all of them that it can be for, most preferred first. */
+export function sharedTargets(
+  record: AorRecord | undefined,
+  isTarget: (binding: Binding) => boolean,
+): readonly Binding[] {
+  return byPreference(sharers(record).filter((binding) => isTarget(binding)));
 }
 
 /** Whether a contact the main registrar lists is the shared one: by its URI, or at least by its user. */

@@ -1,17 +1,33 @@
-import { buildChange } from "../location/change.ts";
+import type { AorRecord, Binding } from "../location/binding.ts";
+import { type AorChange, buildChange } from "../location/change.ts";
 import type { LocationStore, Log } from "../ports.ts";
 import { losesPush } from "../push/push-result.ts";
+import { endBindings } from "../registrar/end-bindings.ts";
 import type { AorQueue, AorTask } from "./aor-queue.ts";
+import type { DecisionLog } from "./decision-log.ts";
+import type { Outbox } from "./outbox.ts";
+import type { OutgoingPolicy } from "./outgoing-policy.ts";
+import type { PendingIdentities } from "./pending-identities.ts";
+import { recordEnded } from "./register-decisions.ts";
 
 export interface DropPushModules {
   readonly store: LocationStore;
   readonly queue: AorQueue;
   readonly log: Log;
+  readonly nowMs: () => number;
+  readonly identities: PendingIdentities;
+  readonly outgoing: OutgoingPolicy;
+  readonly outbox: Outbox;
+  readonly decisions: DecisionLog;
+  readonly afterExpiryMs: number;
+  /** Whether something can be sent on a flow (ports.ts, Transport). */
+  readonly isOpen: (flow: string) => boolean;
 }
 
 /**
  * The provider says that a token is dead, since then if it says since when: the bindings that have it are pushed to no
- * more. Where the address-of-record has too much under way it stays as it is until the next push says so again.
+ * more, and end where that was the only way to the device. Where the address-of-record has too much under way it stays
+ * as it is until the next push says so again.
  */
 export function dropPush(
   aor: string,
@@ -43,19 +59,50 @@ class PushDrop implements AorTask {
 
   run(): void {
     const { store, log } = this.#modules;
-    const bindings = store.lookup(this.#aor)?.bindings ?? [];
-    const put = bindings
-      .filter((binding) => losesPush(binding, this.#dead))
-      .map((binding) => ({ ...binding, push: "" }));
-    if (put.length === 0) return this.#leave();
-    return store.save(buildChange(this.#aor, { put }), {
+    const record = store.lookup(this.#aor);
+    const dead = (record?.bindings ?? []).filter((binding) => losesPush(binding, this.#dead));
+    if (record === undefined || dead.length === 0) return this.#leave();
+    const change = this.#decide(record, dead);
+    return store.save(change, {
       committed: () => {
-        const ctids = put.map(({ ctid }) => ctid);
+        const ctids = dead.map(({ ctid }) => ctid);
         log.info({ aor: this.#aor, ctids }, "push token is dead, device is woken no more");
+        this.#ended(record, change);
         this.#leave();
       },
       failed: () => this.#leave(),
     });
+  }
+
+  #decide(record: AorRecord, dead: readonly Binding[]): AorChange {
+    const { nowMs, identities, outgoing, afterExpiryMs } = this.#modules;
+    const { aor } = record;
+    const lost = dead.filter((binding) => !this.#isHeard(binding)).map(({ ctid }) => ctid);
+    const ended = endBindings(record, lost, {
+      nowMs: Math.floor(nowMs()),
+      identities: identities.read,
+      isDoubted: identities.isDoubted,
+      outgoingExpiresSec: outgoing.longestSec,
+      afterExpiryMs,
+    });
+    const { remove = [], enqueue = [] } = ended ?? {};
+    const put = dead
+      .filter(({ ctid }) => !remove.includes(ctid))
+      .map((binding) => ({ ...binding, push: "" }));
+    return buildChange(aor, { put, remove, enqueue });
+  }
+
+  /** Whether the device may hear midreg all the same: its registration lasts, and its connection if it had one. */
+  #isHeard({ expiresAtMs, source, path }: Binding): boolean {
+    const { nowMs, isOpen } = this.#modules;
+    return expiresAtMs > nowMs() && (path !== "" || isOpen(source));
+  }
+
+  #ended(record: AorRecord, change: AorChange): void {
+    if (change.remove.length === 0) return;
+    recordEnded(this.#modules, record, change, "expire");
+    for (const ctid of change.remove) this.#modules.identities.delete(ctid);
+    this.#modules.outbox.owe(change.enqueue);
   }
 
   #leave(): void {

@@ -15,6 +15,8 @@ export interface EndModules {
   readonly decisions: DecisionLog;
   readonly log: Log;
   readonly nowMs: () => number;
+  /** For how long devices that can be woken are kept beyond their end (location/reach.ts). */
+  readonly afterExpiryMs: number;
 }
 
 interface Ended {
@@ -42,6 +44,7 @@ export function endNow(
     identities: identities.read,
     isDoubted: identities.isDoubted,
     outgoingExpiresSec: outgoing.longestSec,
+    afterExpiryMs: modules.afterExpiryMs,
   });
   if (change === undefined) return false;
   store.save(change, {

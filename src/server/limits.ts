@@ -74,6 +74,13 @@ export const MAX_PING_RECORDS_PER_TICK = 2000;
 /** Pings that wait for an answer at once, at 2 kB each. */
 export const MAX_PINGS_IN_FLIGHT = 20_000;
 
+/** How often pushes to refresh are sent, and how many devices are looked at for that: some 2 ms. */
+export const REFRESH_TICK_MS = 1000;
+export const MAX_REFRESH_LOOKS_PER_TICK = 20_000;
+
+/** Pushes to refresh that wait for a provider; calls must not queue behind them. */
+export const MAX_REFRESH_PUSHES_IN_FLIGHT = 1000;
+
 /** An INVITE branch without a final answer is cancelled after this (RFC 3261 section 16.6 step 11). */
 export const TIMER_C_MS = 185_000;
 

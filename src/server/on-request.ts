@@ -1,6 +1,7 @@
 import { canonicalAor } from "../location/address-of-record.ts";
-import type { AorRecord, Binding } from "../location/binding.ts";
+import type { Binding } from "../location/binding.ts";
 import { type GruuLookup, newest, resolveGruu } from "../location/gruu.ts";
+import { reachableUntilMs } from "../location/reach.ts";
 import type { LocationStore } from "../ports.ts";
 import { decideRequest } from "../proxy/decide-request.ts";
 import type { LookupPolicy } from "../proxy/lookup-policy.ts";
@@ -9,7 +10,7 @@ import { BindingFacts } from "../registrar/binding-facts.ts";
 import { isTrustedProxy } from "../registrar/path.ts";
 import { ctidOf } from "../registrar/rewrite-register.ts";
 import { firstMatch } from "../registrar/rules.ts";
-import { aorOfUri, sharedTargets, sharers } from "../registrar/shared-contact.ts";
+import { aorOfUri, sharedTargets } from "../registrar/shared-contact.ts";
 import { buildResponse, statelessTag } from "../sip/build-response.ts";
 import type { SipRequest } from "../sip/message.ts";
 import { type Arrival, flowOf, sendResponse } from "./arrival.ts";
@@ -93,6 +94,10 @@ function inputOf(request: SipRequest, arrival: Arrival, context: RequestContext)
   const { serveExpiredMs } = options.lookup;
   const validAtMs = (holder: string): number =>
     arrival.atMs - (upstreams.isAway(holder) ? serveExpiredMs : 0);
+  const isAsleep = sleepTest(request, sender, context);
+  const isTarget = (binding: Binding): boolean =>
+    binding.expiresAtMs > validAtMs(binding.upstream.upstream) ||
+    (reachableUntilMs(binding, options.push.afterExpiryMs) > arrival.atMs && isAsleep(binding));
   return {
     request,
     sender,
@@ -108,11 +113,11 @@ function inputOf(request: SipRequest, arrival: Arrival, context: RequestContext)
     ctidOf: (uri) => ctidOf(uri, policy),
     targetsOf: (uri) => {
       const ctid = ctidOf(uri, policy);
-      const binding = ctid === undefined ? undefined : validBinding(store, ctid, validAtMs);
+      const binding = ctid === undefined ? undefined : targetOf(store, ctid, isTarget);
       if (binding !== undefined) return [binding];
       const aor = aorOfUri(uri, policy);
       const record = aor === undefined ? undefined : store.lookup(aor);
-      return sharedTargets(record, validAtMs(holderOf(record)));
+      return sharedTargets(record, isTarget);
     },
     lookupFor: (targets) => lookupFor(targets, context),
     isReachable: (binding) => {
@@ -120,11 +125,11 @@ function inputOf(request: SipRequest, arrival: Arrival, context: RequestContext)
       return isOpen && !pinger.isDead(binding);
     },
     latencyMsOf: (binding) => pinger.healthOf(binding)?.latencyMs,
-    bindingOf: (ctid) => validBinding(store, ctid, validAtMs),
+    bindingOf: (ctid) => targetOf(store, ctid, isTarget),
     aorOf: (ctid) => store.lookupCtid(ctid)?.aor,
     gruuTarget: (uri) =>
       policy.gruu ? resolveGruu(uri, gruuLookup(context, validAtMs(name))) : undefined,
-    isAsleep: sleepTest(request, sender, context),
+    isAsleep,
   };
 }
 
@@ -164,20 +169,17 @@ function gruuLookup({ options, store, ids }: RequestContext, nowMs: number): Gru
   return { aorPolicy, record: (aor) => store.lookup(aor), keys: ids, nowMs };
 }
 
-/** A binding whose time is up is gone, whether or not it has been swept (spec row T15). */
-function validBinding(
+/**
+ * A binding whose time is up is gone, whether or not it has been swept (spec row T15), unless its device is asleep and
+ * will be woken for the request.
+ */
+function targetOf(
   store: LocationStore,
   ctid: string,
-  validAtMs: (upstream: string) => number,
+  isTarget: (binding: Binding) => boolean,
 ): Binding | undefined {
   const binding = store.lookupCtid(ctid)?.binding;
-  if (binding === undefined) return undefined;
-  return binding.expiresAtMs > validAtMs(binding.upstream.upstream) ? binding : undefined;
-}
-
-/** The main registrar that holds what the devices of an address-of-record share. */
-function holderOf(record: AorRecord | undefined): string {
-  return sharers(record)[0]?.upstream.upstream ?? "";
+  return binding !== undefined && isTarget(binding) ? binding : undefined;
 }
 
 /**

@@ -7,6 +7,7 @@ import type { Outbox } from "./outbox.ts";
 import type { OutgoingPolicy } from "./outgoing-policy.ts";
 import type { PendingIdentities } from "./pending-identities.ts";
 import type { Pinger } from "./pinger.ts";
+import type { PushRefresher } from "./push-refresher.ts";
 import type { RegisterMetrics } from "./register-metrics.ts";
 import type { ServerModules, ServerOptions } from "./server-modules.ts";
 import type { Sweep } from "./sweep.ts";
@@ -32,6 +33,8 @@ export interface RegisterContext extends ServerModules, AttemptModules {
   readonly dateLine: () => string;
   readonly errors: ErrorLimiter;
   readonly decisions: DecisionLog;
+  /** Wakes devices so that they stay registered; undefined where no device can be woken. */
+  readonly refresher: PushRefresher | undefined;
   /** Has requests that wait for devices sent on; undefined where no device can be woken. */
   readonly waker: Waker | undefined;
   readonly pinger: Pinger;

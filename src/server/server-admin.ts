@@ -139,7 +139,8 @@ class Removal implements AorTask {
     const record = store.lookup(this.#aor);
     const ctids = this.#chosen(record).map(({ ctid }) => ctid);
     if (record === undefined || ctids.length === 0) return this.#end({ kind: "not-found" });
-    const modules = { ...this.#context, nowMs: () => clock.nowMs() };
+    const { afterExpiryMs } = this.#context.options.push;
+    const modules = { ...this.#context, afterExpiryMs, nowMs: () => clock.nowMs() };
     const isEnding = endNow(
       modules,
       { record, ctids, reason: "operator" },

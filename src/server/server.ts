@@ -11,7 +11,6 @@ import { CountingTransport } from "./counting-transport.ts";
 import { DateLine } from "./date-line.ts";
 import { DecisionLog } from "./decision-log.ts";
 import { DigestGate, type DigestGateModules } from "./digest-gate.ts";
-import { type DropPushModules, dropPush } from "./drop-push.ts";
 import { ErrorLimiter } from "./error-limiter.ts";
 import { LargeRequests } from "./large-requests.ts";
 import { BUSY_RETRY_AFTER_SEC, DRAIN_LIMIT_MS, MAX_REQUEST_BYTES } from "./limits.ts";
@@ -21,6 +20,7 @@ import { onAck, onCancel, onRequest, type RequestContext } from "./on-request.ts
 import { Outbox } from "./outbox.ts";
 import { OutgoingPolicy } from "./outgoing-policy.ts";
 import { PendingIdentities } from "./pending-identities.ts";
+import { buildPushing } from "./pushing.ts";
 import type { RegisterContext } from "./register-context.ts";
 import { RegisterMetrics } from "./register-metrics.ts";
 import { Resync } from "./resync.ts";
@@ -31,7 +31,6 @@ import { TimerQueue } from "./timer-queue.ts";
 import { Transactions } from "./transactions.ts";
 import type { UpstreamModules } from "./upstream.ts";
 import { tellingResolver, Upstreams } from "./upstreams.ts";
-import { Waker, type WakerModules } from "./waker.ts";
 
 /** The loop: takes what the transport hears, lets the pure rooms decide, and carries it out. */
 export class Server implements Receiver {
@@ -63,11 +62,12 @@ export class Server implements Receiver {
 
   /** Takes up what the store holds, opens the listeners and starts the work that nobody asks for. */
   async start(): Promise<void> {
-    const { sweep, outbox, pinger, upstreams, identities, outgoing } = this.#context;
+    const { sweep, refresher, outbox, pinger, upstreams, identities, outgoing } = this.#context;
     identities.start();
     outgoing.start();
     await this.#modules.transport.start(this);
     sweep.start();
+    refresher?.start();
     outbox.start();
     pinger.start();
     upstreams.start();
@@ -89,8 +89,10 @@ export class Server implements Receiver {
    */
   async drain(): Promise<boolean> {
     this.#isDraining = true;
-    const { sweep, outbox, pinger, upstreams, clock, transactions, queue } = this.#context;
+    const { sweep, refresher, outbox, pinger, upstreams, clock, transactions, queue } =
+      this.#context;
     sweep.stop();
+    refresher?.stop();
     outbox.stop();
     pinger.stop();
     upstreams.stop();
@@ -203,10 +205,9 @@ function buildContext(
   const nowMs = (): number => clock.nowMs();
   const transactions = new Transactions({ transport, timers, ids, metrics });
   const queue = new AorQueue();
-  const { listeners } = transport;
   const resolver = tellingResolver(modules.resolver, (target) => upstreams.onFailed(target));
   const sending = { transactions, timers, resolver, largeRequests: new LargeRequests(nowMs) };
-  const around = { listeners, log, metrics, nowMs, ids, ...sending };
+  const around = { listeners: transport.listeners, log, metrics, nowMs, ids, ...sending };
   const upstreams = buildUpstreams(options, around);
   const decisions = new DecisionLog(options.decisions);
   const owing = {
@@ -226,10 +227,12 @@ function buildContext(
   const identities = new PendingIdentities({ store, timers });
   const asking = { store, nowMs, uris: urisOf(options) };
   const outgoing = new OutgoingPolicy(policiesOf(options), asking);
-  const ending = { ...owing, outbox, identities, outgoing };
-  const sweep = new Sweep({ ...ending, graceMs: buildGrace(options, upstreams) });
+  const ending = { ...owing, ...options.push, outbox, identities, outgoing };
+  const pushing = buildPushing(options, modules, ending);
+  const graceMs = buildGrace(options, upstreams);
+  const sweep = new Sweep({ ...ending, ...pushing, graceMs });
   const inFlight = { n: 0 };
-  const isOwnHost = buildIsOwnHost(listeners, options.ownHosts);
+  const isOwnHost = buildIsOwnHost(transport.listeners, options.ownHosts);
   watchGauges(modules, inFlight);
   return {
     ...modules,
@@ -240,7 +243,7 @@ function buildContext(
     upstreams,
     outbox,
     sweep,
-    waker: buildWaker(options, modules, owing),
+    ...pushing,
     inFlight,
     identities,
     tallies: new RegisterMetrics(metrics),
@@ -263,21 +266,6 @@ function buildGrace(
     bindings.some(({ upstream }) => upstreams.isAway(upstream.upstream))
       ? lookup.serveExpiredMs
       : 0;
-}
-
-/** Undefined where there is no push provider. */
-function buildWaker(
-  { push }: ServerOptions,
-  { gateway, transport }: ServerModules,
-  around: Omit<WakerModules, "gateway" | "isOpen" | "onDeadToken"> & DropPushModules,
-): Waker | undefined {
-  if (gateway === undefined) return undefined;
-  return new Waker(push, {
-    ...around,
-    gateway,
-    isOpen: (flow) => transport.isOpen(flow),
-    onDeadToken: (aor, dead, sinceMs) => dropPush(aor, dead, sinceMs, around),
-  });
 }
 
 function buildUpstreams(options: ServerOptions, modules: UpstreamModules): Upstreams {

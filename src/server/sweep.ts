@@ -9,6 +9,7 @@ import { MAX_EXPIRIES_PER_TICK, SWEEP_TICK_MS } from "./limits.ts";
 import type { Outbox } from "./outbox.ts";
 import type { OutgoingPolicy } from "./outgoing-policy.ts";
 import type { PendingIdentities } from "./pending-identities.ts";
+import type { PushRefresher } from "./push-refresher.ts";
 import { recordEnded } from "./register-decisions.ts";
 import type { TimerOwner, TimerQueue } from "./timer-queue.ts";
 
@@ -25,6 +26,10 @@ export interface SweepModules {
   /** How long bindings are kept beyond their end as things are now (LookupPolicy.serveExpiredMs). */
   readonly graceMs: (record: AorRecord) => number;
   readonly decisions: DecisionLog;
+  /** For how long devices that can be woken are kept beyond their end (location/reach.ts). */
+  readonly afterExpiryMs: number;
+  /** Wakes devices in time; undefined where none can be woken. */
+  readonly refresher: PushRefresher | undefined;
 }
 
 /**
@@ -56,7 +61,9 @@ export class Sweep implements TimerOwner {
   }
 
   /** Bindings have been committed that may expire before anything else of their address-of-record. */
-  watch({ aor, put, touch }: AorChange): void {
+  watch(change: AorChange): void {
+    const { aor, put, touch } = change;
+    this.#modules.refresher?.watch(change);
     for (const { expiresAtMs } of put) this.#add(aor, expiresAtMs);
     for (const { expiresAtMs } of touch) this.#add(aor, expiresAtMs);
   }
@@ -113,6 +120,7 @@ export class Sweep implements TimerOwner {
       identities: identities.read,
       isDoubted: identities.isDoubted,
       outgoingExpiresSec: outgoing.longestSec,
+      afterExpiryMs: this.#modules.afterExpiryMs,
     });
   }
 
@@ -124,7 +132,8 @@ export class Sweep implements TimerOwner {
 
   #look(aor: string): void {
     const record = this.#modules.store.lookup(aor);
-    const dueMs = record === undefined ? undefined : nextExpiryMs(record);
+    const dueMs =
+      record === undefined ? undefined : nextExpiryMs(record, this.#modules.afterExpiryMs);
     if (record === undefined || dueMs === undefined) return;
     const nowMs = this.#modules.nowMs();
     if (dueMs > nowMs) return this.#schedule(record);
@@ -136,7 +145,7 @@ export class Sweep implements TimerOwner {
   }
 
   #schedule(record: AorRecord): void {
-    const dueMs = nextExpiryMs(record);
+    const dueMs = nextExpiryMs(record, this.#modules.afterExpiryMs);
     if (dueMs !== undefined) this.#add(record.aor, dueMs);
   }
 

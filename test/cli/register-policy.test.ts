@@ -76,6 +76,7 @@ test("devices are woken by the providers there are and the operator wants, once 
     pnsregIntervalSec: 130,
     hasPurr: false,
     unsupported: "forward",
+    afterExpiryMs: 3_600_000,
     gateway,
   });
   expect(buildRegisterPolicy(settingsOf("sip:10.0.0.2"), gateway).push).toBeUndefined();

@@ -85,6 +85,7 @@ describe("showing an address-of-record", () => {
           ping: null,
           mode: "contact",
           attr: "",
+          push: { provider: "acme", pushable: false },
           upstream: {
             call_id: binding?.upstream.callId,
             cseq: 1,

@@ -21,6 +21,7 @@ function expire(
       identities: (ctid) => (identity?.key === ctid ? identity : undefined),
       isDoubted: (ctid) => ctid === doubted,
       outgoingExpiresSec: 600,
+      afterExpiryMs: 60_000,
     },
   );
 }
@@ -56,8 +57,8 @@ describe("what expires (spec section 3.1)", () => {
   });
 
   test("is looked for at the first end of a lifetime", () => {
-    expect(nextExpiryMs({ aor: AOR, bindings: [left, gone, left] })).toBe(NOW_MS);
-    expect(nextExpiryMs({ aor: AOR, bindings: [] })).toBeUndefined();
+    expect(nextExpiryMs({ aor: AOR, bindings: [left, gone, left] }, 0)).toBe(NOW_MS);
+    expect(nextExpiryMs({ aor: AOR, bindings: [] }, 0)).toBeUndefined();
   });
 
   test.each([
@@ -88,5 +89,29 @@ describe("what expires (spec section 3.1)", () => {
     ]);
     expect(expire([gone], { doubted: "gone" })?.enqueue[0]?.upstream).toEqual(gone.upstream);
     expect(expire([forgotten], { doubted: "gone" })?.enqueue).toEqual([]);
+  });
+});
+
+describe("a device that can be woken", () => {
+  const asleep = buildBinding({ ctid: "asleep", push: "apns p t", expiresAtMs: NOW_MS - 59_999 });
+  const over = buildBinding({ ctid: "over", push: "apns p t", expiresAtMs: NOW_MS - 60_000 });
+
+  test("is kept beyond its end, and ends with a de-registration after that", () => {
+    expect(expire([asleep, over])).toMatchObject({ remove: ["over"], enqueue: [{ ctid: "over" }] });
+    expect(nextExpiryMs({ aor: AOR, bindings: [asleep, over] }, 60_000)).toBe(NOW_MS);
+  });
+
+  test("is kept no longer than the main registrar has it", () => {
+    const forgotten = { ...asleep, upstream: { ...asleep.upstream, expiresAtMs: NOW_MS } };
+    expect(expire([forgotten])).toMatchObject({ remove: ["asleep"], enqueue: [] });
+  });
+
+  test("keeps the registration that others of its user have ended", () => {
+    const mode = "aor" as const;
+    const change = expire([
+      { ...asleep, mode },
+      buildBinding({ ctid: "gone", mode, expiresAtMs: NOW_MS }),
+    ]);
+    expect(change).toMatchObject({ remove: ["gone"], enqueue: [] });
   });
 });

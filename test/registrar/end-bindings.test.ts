@@ -7,10 +7,11 @@ const INPUT = {
   identities: () => undefined,
   isDoubted: () => false,
   outgoingExpiresSec: 3600,
+  afterExpiryMs: 3_600_000,
 };
 
 test("bindings that are ended go, and are owed to the main registrar; others stay", () => {
-  const bindings = ["1", "2", "3"].map((ctid) => buildBinding({ ctid }));
+  const bindings = ["1", "2", "3"].map((ctid) => buildBinding({ ctid, push: "apns p t" }));
   expect(endBindings({ aor: AOR, bindings }, ["1", "3"], INPUT)).toMatchObject({
     aor: AOR,
     put: [],

@@ -62,6 +62,7 @@ export function pushPolicyOf(gateway: PushGateway, parts: Partial<PushPolicy> = 
     pnsregIntervalSec: 130,
     hasPurr: false,
     unsupported: "forward",
+    afterExpiryMs: 3_600_000,
     gateway,
     ...parts,
   };

@@ -243,7 +243,11 @@ export class World {
 
 function serverOptions(options: WorldOptions, mainPlace: string): ServerOptions {
   const { gateway } = options;
-  const push = gateway === undefined ? undefined : pushPolicyOf(gateway, options.pushPolicy);
+  const { afterExpiryMs } = { ...PUSH, ...options.push };
+  const push =
+    gateway === undefined
+      ? undefined
+      : pushPolicyOf(gateway, { afterExpiryMs, ...options.pushPolicy });
   return {
     ...SERVER_OPTIONS,
     registerPolicy: { ...POLICY, push, ...options.policy },
