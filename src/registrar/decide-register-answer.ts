@@ -453,7 +453,7 @@ function accepted(
   const valid = validBindings({ aor: input.ask.aor, bindings }, input.nowMs);
   const asked = input.forward.contacts.map(({ ctid }) => ctid);
   const listed = listedBindings(input.ask, valid, asked);
-  const contacts = contactLine(listed, input.nowMs, undefined, gruuSourceOf(input));
+  const contacts = contactLine(listed, input.nowMs, { asked, source: gruuSourceOf(input) });
   const caps = acceptedCaps(input, response);
   const own = contacts + outboundLines(input.ask) + caps + pathLine(input.ask);
   const kept = caps === "" ? KEPT_OF_2XX : KEPT_BESIDE_CAPS;

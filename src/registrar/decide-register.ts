@@ -243,7 +243,11 @@ function answer200(
   const listed = listedBindings(input.ask, kept, asked);
   // Headers of the main registrar's own 200 that phones need again, such as Service-Route.
   const replay = sender?.replay ?? "";
-  const contacts = contactLine(listed, input.nowMs, touch, gruuSourceOf(input));
+  const contacts = contactLine(listed, input.nowMs, {
+    asked,
+    touches: touch,
+    source: gruuSourceOf(input),
+  });
   const caps = input.ask.offers === undefined ? "" : absorbedCaps(input, judged);
   const own = outboundLines(input.ask) + caps + pathLine(input.ask);
   const headers = contacts + own + replay + input.dateLine;

@@ -3,6 +3,7 @@
  */
 import type { Binding } from "../location/binding.ts";
 import type { Touch } from "../location/change.ts";
+import { withoutPush } from "../location/push-params.ts";
 import { formatQ } from "../sip/contact.ts";
 import { type GruuSource, gruuParams } from "./gruu.ts";
 import type { RegisterAsk } from "./read-register.ts";
@@ -17,9 +18,21 @@ function remainingSec(expiresAtMs: number, nowMs: number): number {
  * One Contact value for an answer: URI, GRUUs if there are any, parameters as the device sent them, q,
  * remaining lifetime.
  */
-function contactValue(binding: Binding, gruus: string, remaining: number): string {
-  const q = binding.q === undefined ? "" : `;q=${formatQ(binding.q)}`;
-  return `<${binding.contact}>${gruus}${binding.params}${q};expires=${remaining}`;
+function contactValue(
+  { contact, params, q }: Binding,
+  { gruus, remaining, isOwn }: ValueParts,
+): string {
+  // How other devices of the user are woken is not this one's business; a removal works without (RFC 8599 section 4.1.2).
+  const uri = isOwn ? contact : (withoutPush(contact) ?? contact);
+  const preference = q === undefined ? "" : `;q=${formatQ(q)}`;
+  return `<${uri}>${gruus}${params}${preference};expires=${remaining}`;
+}
+
+interface ValueParts {
+  readonly gruus: string;
+  readonly remaining: number;
+  /** Whether it is a contact of the request that is answered. */
+  readonly isOwn: boolean;
 }
 
 /**
@@ -29,17 +42,25 @@ function contactValue(binding: Binding, gruus: string, remaining: number): strin
 export function contactLine(
   bindings: readonly Binding[],
   nowMs: number,
-  touches: readonly Touch[] = NO_TOUCHES,
-  source?: GruuSource,
+  { asked, touches = NO_TOUCHES, source }: ListingParts,
 ): string {
   let values = "";
   for (const binding of bindings) {
     const touch = touches.find(({ ctid }) => ctid === binding.ctid);
     const gruus = source === undefined ? "" : gruuParams(binding, source);
-    const value = contactValue(binding, gruus, remainingSec((touch ?? binding).expiresAtMs, nowMs));
+    const remaining = remainingSec((touch ?? binding).expiresAtMs, nowMs);
+    const isOwn = asked.includes(binding.ctid);
+    const value = contactValue(binding, { gruus, remaining, isOwn });
     values += values === "" ? value : `, ${value}`;
   }
   return values === "" ? "" : `Contact: ${values}\r\n`;
+}
+
+interface ListingParts {
+  /** ctids of the bindings that the request is about. */
+  readonly asked: readonly string[];
+  readonly touches?: readonly Touch[];
+  readonly source?: GruuSource | undefined;
 }
 
 const NO_TOUCHES: readonly Touch[] = [];

@@ -189,6 +189,22 @@ describe.each(["mirror", "contact", "aor"] as const)("a REGISTER in mode %s", (m
     expect(headerLine(second, "Contact")).toContain(DEVICE);
   });
 
+  test("tells no other device of the user how this one is woken", async () => {
+    const stage = await open({ policy: { mode } });
+    register(stage, `${DEVICE};ob`);
+    const desk = stage.world.phone("alice", "198.51.100.9:5060");
+    for (const again of [1, 2]) {
+      desk.register();
+      stage.world.pass(again);
+      expect(headerLine(desk.last, "Contact")).toContain(`<sip:alice@${PLACE};ob>`);
+      expect(desk.last).not.toMatch(/pn-/u);
+    }
+    // It can remove it by what it has been told.
+    desk.register({ contact: `<sip:alice@${PLACE};ob>`, expires: 0 });
+    stage.world.pass(1);
+    expect(stage.world.record(ALICE)?.bindings).toHaveLength(1);
+  });
+
   test("with another token from anywhere else is forwarded, and changes nothing unless it is accepted", async () => {
     const stage = await open({ policy: { mode } });
     register(stage, DEVICE);
