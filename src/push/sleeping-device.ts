@@ -24,17 +24,18 @@ export function sleepingDevice(flows: readonly Binding[]): SleepingDevice {
 }
 
 /**
- * Whether a binding is of that device. Its instance says so wherever both have one: neither its contact nor its token
- * has to be what it was. Without it the token does, or the binding itself, or the contact apart from the token.
+ * Whether a binding is of that device: its instance says so, and neither its contact nor its token has to be what it was.
+ * So does the token, which some apps keep longer than the instance, or the binding itself; and where one of both has no
+ * instance, the contact apart from the token.
  */
 export function isOfDevice(device: SleepingDevice, binding: Binding): boolean {
   const instance = instanceOf(binding.params);
-  if (instance !== undefined && device.instance !== undefined) return instance === device.instance;
+  if (instance !== undefined && instance === device.instance) return true;
   if (device.ctids.includes(binding.ctid)) return true;
   if (binding.push === "") return false;
-  return (
-    device.pushes.includes(binding.push) || device.contacts.includes(bareContact(binding.contact))
-  );
+  if (device.pushes.includes(binding.push)) return true;
+  const hasInstances = instance !== undefined && device.instance !== undefined;
+  return !hasInstances && device.contacts.includes(bareContact(binding.contact));
 }
 
 /** Compared as text, since it is the device's own words both times. */

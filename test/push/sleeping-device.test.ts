@@ -45,9 +45,15 @@ describe("a binding is of the device that was asleep", () => {
       true,
     ],
     [
-      "not when its instance is another",
+      "when it has its token, though its instance is another",
       { params: INSTANCE },
-      { params: INSTANCE.replace("F81D", "0000") },
+      { params: INSTANCE.replace("F81D", "0000"), ctid: OTHER, contact: ELSEWHERE },
+      true,
+    ],
+    [
+      "not when its instance is another and only its contact is the same",
+      { params: INSTANCE },
+      { params: INSTANCE.replace("F81D", "0000"), ctid: OTHER, push: resource("new") },
       false,
     ],
     [
