@@ -14,6 +14,8 @@ export interface LinphoneOptions {
   readonly transport?: "udp" | "tls";
   /** For TLS: the authority by which it checks midreg, and what it shows when midreg asks for a certificate. */
   readonly tls?: { readonly caFile: string; readonly certificate: CertificatePaths };
+  /** Parameters of its Contact URI, with semicolons between them. */
+  readonly contactUriParams?: string;
 }
 
 const START_MS = 10_000;
@@ -43,12 +45,12 @@ export class Linphone {
     const args = ["-c", `${home}/linphonerc`, "-a", "-d", "6", "-l", trace];
     const running = stage.spawnShell(options.user, "linphonec", args, home);
     const started = new Linphone(options.user, running, trace);
+    // There is no sound card to be had; files do.
+    started.say("soundcard use files");
     await until(`${options.user} is registered`, START_MS, async () => {
       if (!running.isRunning) throw new Error(`${options.user} ended: ${await running.exited}`);
       return started.trace().includes("to [LinphoneRegistrationOk]") ? true : undefined;
     });
-    // There is no sound card to be had; files do.
-    started.say("soundcard use files");
     return started;
   }
 
@@ -75,6 +77,17 @@ export class Linphone {
     return readFileSync(this.#tracePath, "latin1").replaceAll("\r", "");
   }
 
+  /** How many requests of that method have come to its own contact. */
+  count(method: string): number {
+    const request = new RegExp(`^${method} sips?:${this.user}@127\\.0\\.0\\.1.* SIP/2\\.0$`, "gmu");
+    return this.trace().match(request)?.length ?? 0;
+  }
+
+  /** Ends it as the system of a mobile phone does: it has no time to unregister. */
+  async kill(): Promise<void> {
+    await this.#process.end("SIGKILL", QUIT_MS);
+  }
+
   /** Unregisters and ends; returns the exit code. */
   async quit(): Promise<number | string> {
     this.say("quit");
@@ -84,6 +97,7 @@ export class Linphone {
 
 function config(options: LinphoneOptions): string {
   const { user, password, outboundPort, sipPort, rtpPort, transport = "udp" } = options;
+  const { contactUriParams: params } = options;
   const proxy = `<sip:127.0.0.1:${outboundPort};transport=${transport}`;
   const isUdp = transport === "udp";
   return `[sip]
@@ -104,7 +118,7 @@ reg_identity=sip:${user}@sip.test
 reg_expires=600
 reg_sendregister=1
 publish=0
-[auth_info_0]
+${params === undefined ? "" : `contact_uri_parameters=${params}\n`}[auth_info_0]
 username=${user}
 passwd=${password}
 realm=sip.test

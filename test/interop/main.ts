@@ -12,6 +12,7 @@ import { Terminal } from "../support/peers/terminal.ts";
 import { callSteps } from "./call-steps.ts";
 import { linphoneSteps } from "./linphone-steps.ts";
 import { modeSteps } from "./mode-steps.ts";
+import { pushSteps } from "./push-steps.ts";
 import { resolverSteps } from "./resolver-steps.ts";
 import { sippSteps } from "./sipp-steps.ts";
 import { sipsakSteps } from "./sipsak-steps.ts";
@@ -38,6 +39,7 @@ const steps = [
   ...modeSteps(world),
   ...transportSteps(world),
   ...resolverSteps(world),
+  ...pushSteps(world),
 ];
 await suite.run(
   steps.filter(({ name, isVital }) => isVital === true || name.includes(values.only)),

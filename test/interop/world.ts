@@ -103,8 +103,22 @@ export class World {
 
   /** Starts midreg with a listener for every transport and family, in front of Kamailio by one of them. */
   startMidregOver(upstream: "tcp" | "tls"): Step {
+    const name = `midreg starts with every transport, in front of Kamailio by ${upstream.toUpperCase()}`;
+    return this.#startEverywhere(name, { upstream, settings: async () => "" });
+  }
+
+  /** Starts midreg with a listener for every transport, and with settings that are known once the step runs. */
+  startMidregWith(settings: () => Promise<string>): Step {
+    const name = "midreg starts with push providers, in front of Kamailio by UDP";
+    return this.#startEverywhere(name, { upstream: "udp", settings });
+  }
+
+  #startEverywhere(
+    name: string,
+    { upstream, settings }: { upstream: "udp" | "tcp" | "tls"; settings: () => Promise<string> },
+  ): Step {
     return {
-      name: `midreg starts with every transport, in front of Kamailio by ${upstream.toUpperCase()}`,
+      name,
       limitSec: 15,
       logs: ["midreg"],
       isVital: true,
@@ -121,7 +135,7 @@ export class World {
           upstreamPort: 0,
           upstreamUri: this.kamailio.uriFor(upstream),
           moreListeners: places.slice(1),
-          configPath: this.#writeTlsSettings(),
+          configPath: this.#writeSettings(await settings()),
           outgoingExpiresSec: OUTGOING_EXPIRES_SEC,
           name: `by-${upstream}`,
         });
@@ -153,14 +167,15 @@ export class World {
     this.#midregPort = port;
   }
 
-  #writeTlsSettings(): string {
-    const path = this.stage.path("midreg-tls.yaml");
+  /** With certificates, and with more of its file. */
+  #writeSettings(more: string): string {
+    const path = this.stage.path("midreg.yaml");
     const { certFile, keyFile } = this.certificates.issue(["127.0.0.1", "::1", "midreg.test"]);
     const { caFile } = this.certificates;
     const certificates = [{ cert: certFile, key: keyFile }];
     const tls = { certificates, ca: caFile, client_certificate: "request" };
     // JSON is YAML.
-    writeFileSync(path, JSON.stringify({ tls }));
+    writeFileSync(path, `tls: ${JSON.stringify(tls)}\n${more}`);
     return path;
   }
 

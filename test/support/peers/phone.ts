@@ -34,7 +34,7 @@ export class Phone {
   readonly outboundPort: number;
   readonly #options: PhoneOptions;
   readonly #stack: SipStack;
-  readonly #callId = `${randomToken()}@phone`;
+  #callId = `${randomToken()}@phone`;
   readonly #tag = randomToken();
   readonly #calls = new Map<string, IncomingCall | OutgoingCall>();
   #cseq = 0;
@@ -71,6 +71,12 @@ export class Phone {
     const { user, password } = this.#options;
     digest.signRequest({}, second, answer, { user, password });
     return this.#outcome(await this.#stack.finalResponse(second), startMs, true);
+  }
+
+  /** Forgets what it has registered with, as a phone that starts anew does: another Call-ID, counted from 1. */
+  reboot(): void {
+    this.#callId = `${randomToken()}@phone`;
+    this.#cseq = 0;
   }
 
   /** Resolves with the next call that comes in. Without anybody waiting a call is answered 486. */
