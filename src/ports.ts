@@ -56,6 +56,12 @@ export interface StoreStatus {
   readonly deRegistrations: number;
 }
 
+/** A binding and whose it is. */
+export interface HeldBinding {
+  readonly aor: string;
+  readonly binding: Binding;
+}
+
 /**
  * The location service's memory. Reads see what is committed and nothing else. Callers save changes of
  * one address-of-record one at a time: the next only after the last has ended.
@@ -68,6 +74,8 @@ export interface LocationStore {
   hasSource(source: string): boolean;
   /** One of the bindings whose flow it is; undefined when there is none. */
   bindingAt(source: string): Binding | undefined;
+  /** All of them, of every address-of-record. */
+  bindingsAt(source: string): readonly HeldBinding[];
   /** Makes the change durable as the configured durability asks, then visible, then says so. */
   save(change: AorChange, commit: Commit): void;
   records(): Iterable<AorRecord>;
@@ -131,7 +139,24 @@ export interface Receiver {
   receive(text: string, listener: Listener, from: Source): void;
   /** Whether a registered device lives on the flow, so that it must not be ended for being silent. */
   isInUse(flow: string): boolean;
+  /** A connection has ended, whoever ended it, or nothing was heard on a flow for as long as was promised. */
+  closed(flow: string, reason: FlowEnd): void;
 }
+
+/** Why a flow has ended. */
+export type FlowEnd =
+  | "peer"
+  | "error"
+  | "refused"
+  | "idle"
+  | "silent"
+  | "slow-sender"
+  | "slow-reader"
+  | "malformed"
+  /** No keep-alive within the time that was promised (RFC 5626 section 5.4). */
+  | "keep-alive"
+  /** midreg itself stops. */
+  | "stopped";
 
 export interface Transport {
   readonly listeners: readonly Listener[];
@@ -142,8 +167,13 @@ export interface Transport {
    * or is opened for it. `failed` is called with an error code when it could not leave.
    */
   send(text: string, listener: Listener, target: Target, failed?: (code: string) => void): void;
-  /** Whether a message can be sent on that flow: always where there is a listener for it, unless its connection has ended. */
+  /**
+   * Whether a message can be sent on that flow: always where there is a listener for it, unless its connection has ended
+   * or promised keep-alives are missing.
+   */
   isOpen(flow: string): boolean;
+  /** From now on the flow has ended when nothing is heard on it for that long. */
+  expectKeepAlive(flow: string, withinMs: number): void;
   /** Closes the listeners. */
   stop(): Promise<void>;
 }
@@ -237,6 +267,7 @@ export type CounterName =
   | "registers_total"
   | "proxied_requests_total"
   | "usrloc_expired_total"
+  | "flows_ended_total"
   | "deregistrations_total"
   | "auth_failures_total"
   | "pings_total"

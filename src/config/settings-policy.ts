@@ -73,6 +73,10 @@ export const policySettings = {
     3600,
     "Flow-Timer: how often phones with registered flows are to send keep-alives; 0 leaves it to them.",
   ).prefault("0"),
+  dead_flow: choice(
+    { values: ["keep", "remove"], aliases: { mark: "keep", 0: "keep", 1: "remove" } },
+    "Contacts whose connection has ended: not called until their phone is back, or removed here and upstream.",
+  ).prefault("keep"),
   only_request_contacts: onOrOff(
     "Whether the answer to a REGISTER lists its own contacts only, instead of all of the user.",
   ).prefault("false"),

@@ -333,6 +333,7 @@ export const settingsSchema = checkedSchema.transform((given) => ({
     decisions: { perAor: given.decisions.per_aor, maxEntries: given.decisions.max },
     resyncRate: given.resync.rate,
     pings: toPings(given.nathelper),
+    removesDeadFlows: given.mid_registrar.dead_flow === "remove",
   },
   pushProviders: toProviders(given.push.providers),
   storage: given.storage,

@@ -8,8 +8,10 @@ type DecisionKind =
   | "reject"
   /** A binding ended because its device did not refresh it. */
   | "expire"
-  /** A binding was removed before its time: by an operator, or because its device answered no pings. */
+  /** A binding was removed before its time: by an operator, or because its device cannot be reached. */
   | "remove"
+  /** The flow of a binding has ended. */
+  | "flow-end"
   /** A REGISTER with expires 0 that midreg owed the main registrar. */
   | "de-register"
   /** A registration that midreg made anew by itself, because an operator asked for it. */

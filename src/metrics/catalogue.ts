@@ -52,6 +52,10 @@ export const COUNTERS: Readonly<Record<CounterName, Declaration>> = {
     help: "Contacts that were removed because their phones did not refresh them.",
     labels: [],
   },
+  flows_ended_total: {
+    help: "Flows of registered phones that have ended, by why: connections, missing keep-alives, and requests that failed.",
+    labels: ["reason"],
+  },
   auth_failures_total: {
     help: "Credentials of phones that midreg did not accept. A first challenge is none of them.",
     labels: ["reason"],

@@ -145,7 +145,7 @@ function branchOver(forwarding: Forwarding, binding: Binding, usesPath: boolean)
   const flow = binding.source;
   const nextHop: NextHop =
     next === undefined ? { kind: "flow", flow } : { kind: "uri", uri: next, flow };
-  return { text: rewrite.toText(), nextHop };
+  return { text: rewrite.toText(), nextHop, ctid: binding.ctid };
 }
 
 /**

@@ -43,6 +43,8 @@ export interface ProxyInput {
    * are none, or they have expired.
    */
   readonly targetsOf: (uri: string) => readonly Binding[];
+  /** All flows of the device that a binding is one of, itself included. */
+  readonly flowsOf: (binding: Binding) => readonly Binding[];
   /** How devices are chosen for a call to these bindings, most preferred first: a rule may have a say in it. */
   readonly lookupFor: (targets: readonly Binding[]) => LookupPolicy;
   /** Whether there is a way to the device: its connection has not ended, and pings have not found it dead. */
@@ -85,6 +87,7 @@ export type RefusalReason =
   | "foreign-route"
   | "too-many-hops"
   | "loop"
+  | "merged"
   | "max-breadth"
   | "bad-extension"
   | "unsupported-scheme"
@@ -94,6 +97,8 @@ export type RefusalReason =
 export interface RelayBranch {
   readonly text: string;
   readonly nextHop: NextHop;
+  /** The binding it leads to; undefined when it leads to none. */
+  readonly ctid?: string;
   /** Other flows of the same device, tried one by one when those before are dead (RFC 5626 section 7). */
   readonly others?: readonly RelayBranch[];
   /** There when the device has to be woken first; then another branch takes the place of this one. */
@@ -114,6 +119,8 @@ export type ProxyDecision =
   | {
       readonly kind: "relay";
       readonly direction: "to-device" | "to-upstream";
+      /** The device that it goes to by one of several flows, which it must reach once; undefined for all else. */
+      readonly onceTo?: string | undefined;
       /** Ways to send it at the same time, at least one. */
       readonly branches: readonly RelayBranch[];
       /** Groups of ways to try one after another when those before have failed. */

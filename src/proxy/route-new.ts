@@ -16,7 +16,7 @@ import { isUpstreamRoute } from "./route-policy.ts";
 
 /** Routes a request of the main registrar to devices, and one of a device to the main registrar. */
 export function routeNew(input: ProxyInput, route: Preprocessed): Routed {
-  const { sender, request } = input;
+  const { sender } = input;
   const { uri } = route;
   if (sender === "stranger") return refuse("stranger");
   if (uri.scheme !== "sip" && uri.scheme !== "sips" && uri.scheme !== "tel") {
@@ -26,18 +26,32 @@ export function routeNew(input: ProxyInput, route: Preprocessed): Routed {
   if (sender === "device") return relayToUpstream(forwarding);
   const gruu = input.gruuTarget(uri);
   if (gruu !== undefined) return relayToGruu(forwarding, gruu);
-  const targets = isOwnUri(input, uri) ? input.targetsOf(route.target) : [];
+  return relayToDevices(forwarding);
+}
+
+function relayToDevices(forwarding: Forwarding): Routed {
+  const { input, route } = forwarding;
+  const found = isOwnUri(input, route.uri) ? input.targetsOf(route.target) : [];
+  const [only] = found;
+  // Where the main registrar knows each flow of a device as a contact, it asks for one and means the device.
+  const targets = only !== undefined && found.length === 1 ? input.flowsOf(only) : found;
+  const onceTo = targets.length > found.length ? deviceName(targets) : undefined;
   const lookup = input.lookupFor(targets);
   const chosen = chooseTargets(input, lookup, targets);
   if (chosen === "method-not-allowed") return refuseMethod(targets);
   const groups = forkTargets(chosen, lookup);
   if (groups.length === 0) {
-    return request.toTag === "" ? refuseUnknown(lookup.noContactStatus) : refuse("no-dialog");
+    return input.request.toTag === "" ? refuseUnknown(lookup.noContactStatus) : refuse("no-dialog");
   }
   const branches = groups.map((devices) =>
     devices.map((device) => branchToDevice(forwarding, device)),
   );
-  return { kind: "relay", direction: "to-device", groups: branches, ringMs: lookup.ringMs };
+  return { kind: "relay", direction: "to-device", groups: branches, ringMs: lookup.ringMs, onceTo };
+}
+
+/** The same whichever flow comes first. */
+function deviceName(flows: readonly Binding[]): string {
+  return flows.map(({ ctid }) => ctid).toSorted()[0] ?? "";
 }
 
 /** RFC 3261 section 21.4.6: a 405 lists what would have been allowed. */

@@ -147,16 +147,22 @@ function requiresOutbound(request: SipRequest): boolean {
   );
 }
 
-/** What the 2xx says to a device whose flow is bound; empty for all others. */
-export function outboundLines({
-  isOutbound,
-  policy,
-}: {
+/** What a 2xx depends on as far as flows are concerned. */
+interface FlowAnswer {
   readonly isOutbound: boolean;
+  readonly path: string;
   readonly policy: Pick<RegisterPolicy, "flowTimerSec">;
-}): string {
-  if (!isOutbound) return "";
-  const { flowTimerSec } = policy;
+}
+
+/** What the 2xx says to a device whose flow is bound; empty for all others. */
+export function outboundLines(ask: FlowAnswer): string {
+  if (!ask.isOutbound) return "";
+  const flowTimerSec = flowTimerOf(ask);
   const timer = flowTimerSec === 0 ? "" : `Flow-Timer: ${flowTimerSec}\r\n`;
   return `Require: outbound\r\n${timer}`;
+}
+
+/** Flow-Timer of the 2xx; 0 for none. A flow that ends at another proxy is that proxy's to watch (section 5.4). */
+export function flowTimerOf({ isOutbound, path, policy }: FlowAnswer): number {
+  return isOutbound && path === "" ? policy.flowTimerSec : 0;
 }

@@ -34,6 +34,10 @@ export class CountingTransport implements Transport {
     return this.#inner.isOpen(flow);
   }
 
+  expectKeepAlive(flow: string, withinMs: number): void {
+    this.#inner.expectKeepAlive(flow, withinMs);
+  }
+
   async stop(): Promise<void> {
     return this.#inner.stop();
   }

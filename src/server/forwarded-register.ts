@@ -15,6 +15,7 @@ import type { SipRequest, SipResponse } from "../sip/message.ts";
 import { deviceFlow } from "./arrival.ts";
 import type { AttemptFailure, AttemptUser } from "./attempt.ts";
 import type { DigestGate } from "./digest-gate.ts";
+import { expectKeepAlive } from "./expect-keep-alive.ts";
 import { BUSY_RETRY_AFTER_SEC } from "./limits.ts";
 import type { RegisterContext } from "./register-context.ts";
 import { type ForwardedOn, recordForwarded } from "./register-decisions.ts";
@@ -116,7 +117,9 @@ export class ForwardedRegisterRun implements AttemptUser {
     }
     this.#record("accepted");
     this.#tell();
-    this.#context.waker?.registered(this.#run.ask.aor);
+    const { ask, arrival } = this.#run;
+    if (ask.isOutbound) expectKeepAlive(this.#context.transport, arrival, ask);
+    this.#context.waker?.registered(ask.aor);
   }
 
   /** The main registrar has accepted what midreg cannot store, so it is taken back there. */

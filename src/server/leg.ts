@@ -1,6 +1,7 @@
 import type { RelayBranch } from "../proxy/proxy-input.ts";
 import type { SipResponse } from "../sip/message.ts";
 import { Branch, type BranchFailure, type BranchModules, type BranchUser } from "./branch.ts";
+import type { FlowEnds } from "./flow-ends.ts";
 import { MAX_WAIT_MS, TIMER_C_MS } from "./limits.ts";
 import type { Timer, TimerOwner } from "./timer-queue.ts";
 
@@ -28,6 +29,11 @@ export interface HeldBranch {
   resolve(branch: RelayBranch): boolean;
   /** There will be no branch: counts as a device that is away (480). Does nothing when it is over. */
   giveUp(): void;
+}
+
+export interface LegModules extends BranchModules {
+  /** Told of flows that do not lead to their devices. */
+  readonly flows: Pick<FlowEnds, "failed">;
 }
 
 /** How a leg has ended without an answer. */
@@ -60,7 +66,9 @@ type State = "new" | "held" | "live" | "over" | "ended";
 export class Leg implements BranchUser, HeldBranch, TimerOwner {
   readonly #plan: LegPlan;
   readonly #user: LegUser;
-  readonly #modules: BranchModules;
+  readonly #modules: LegModules;
+  /** The binding that the present branch leads to; undefined for none. */
+  #ctid: string | undefined;
   #held: HeldUser | undefined;
   #holdTimer: Timer | undefined;
   #left: readonly RelayBranch[] = [];
@@ -68,7 +76,7 @@ export class Leg implements BranchUser, HeldBranch, TimerOwner {
   #breadth = 0;
   #state: State = "new";
 
-  constructor(plan: LegPlan, user: LegUser, modules: BranchModules) {
+  constructor(plan: LegPlan, user: LegUser, modules: LegModules) {
     this.#plan = plan;
     this.#user = user;
     this.#modules = modules;
@@ -144,6 +152,7 @@ export class Leg implements BranchUser, HeldBranch, TimerOwner {
   onBranchResponse(_: Branch, response: SipResponse): void {
     const { status } = response;
     // RFC 5626 section 7: 430, or 408, means that this flow does not lead to the device.
+    if (status === 430) this.#flowFailed();
     if ((status === 430 || status === 408) && this.#tryNext()) return;
     if (status >= 200) this.#state = "ended";
     this.#held?.onResponse?.(status);
@@ -154,8 +163,13 @@ export class Leg implements BranchUser, HeldBranch, TimerOwner {
     const isDead = failure === "transport-error" || failure === "unresolved";
     // Without a provisional response the sender of anything but an INVITE has given up by now, too.
     const isSilent = failure === "timeout" && this.#plan.method === "INVITE";
+    if (isDead || isSilent) this.#flowFailed();
     if ((isDead || isSilent) && this.#tryNext()) return;
     this.#fail(failure);
+  }
+
+  #flowFailed(): void {
+    if (this.#ctid !== undefined) this.#modules.flows.failed(this.#ctid);
   }
 
   #tryNext(): boolean {
@@ -174,7 +188,8 @@ export class Leg implements BranchUser, HeldBranch, TimerOwner {
     return this.#sendOne(branch);
   }
 
-  #sendOne({ text, nextHop }: RelayBranch): void {
+  #sendOne({ text, nextHop, ctid }: RelayBranch): void {
+    this.#ctid = ctid;
     const { method, mark } = this.#plan;
     const plan = { text: withBreadth(text, this.#breadth), nextHop, method, mark };
     this.#branch = new Branch(plan, this, this.#modules);

@@ -165,3 +165,16 @@ export const FORGET_FLOOR_AFTER_MS = 86_400_000;
 
 /** What could not be stored of a doubt is stored later. */
 export const DOUBT_RETRY_MS = 5000;
+
+/** Bindings that requests have failed to reach, until their devices register again; the oldest are forgotten first. */
+export const MAX_FAILED_FLOWS = 10_000;
+
+/**
+ * How much longer than Flow-Timer a silence may last: a device that gets no answer to its STUN request has given it up
+ * after 39.5 s (RFC 5389 section 7.2.1).
+ */
+export const FLOW_TIMER_GRACE_MS = 40_000;
+
+/** Requests to devices with several flows that are remembered, and for how long: as long as timer F runs. */
+export const MAX_MERGED_REQUESTS = 20_000;
+export const MERGE_MS = 32_000;

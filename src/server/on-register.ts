@@ -10,6 +10,7 @@ import type { AorTask } from "./aor-queue.ts";
 import { type Arrival, sendResponse } from "./arrival.ts";
 import { decideInTurn } from "./decide-in-turn.ts";
 import type { GateVerdict } from "./digest-gate.ts";
+import { expectKeepAlive } from "./expect-keep-alive.ts";
 import { ForwardedRegisterRun } from "./forwarded-register.ts";
 import { BUSY_RETRY_AFTER_SEC, MAX_REGISTERS_IN_FLIGHT, MAX_WAIT_MS } from "./limits.ts";
 import type { RegisterContext } from "./register-context.ts";
@@ -165,7 +166,8 @@ class RegisterRun implements AorTask {
   /** The change is durable: now the device may be told. */
   committed(): void {
     this.#send(this.#answerText);
-    const { tallies, clock, sweep } = this.#context;
+    const { tallies, clock, sweep, transport } = this.#context;
+    if (this.ask.isOutbound) expectKeepAlive(transport, this.arrival, this.ask);
     if (this.#shortened !== undefined) sweep.watch(this.#shortened);
     tallies.observe("absorbed", clock.nowMs() - this.arrival.atMs);
     this.#context.waker?.registered(this.ask.aor);

@@ -1,11 +1,14 @@
 import { canonicalAor } from "../location/address-of-record.ts";
 import type { Binding } from "../location/binding.ts";
+import { flowKeyOf } from "../location/flow-key.ts";
 import { type GruuLookup, newest, resolveGruu } from "../location/gruu.ts";
+import { instanceOf } from "../location/match-contact.ts";
 import { reachableUntilMs } from "../location/reach.ts";
 import type { LocationStore } from "../ports.ts";
 import { decideRequest } from "../proxy/decide-request.ts";
 import type { LookupPolicy } from "../proxy/lookup-policy.ts";
 import type { ProxyInput, Sender } from "../proxy/proxy-input.ts";
+import { refuse } from "../proxy/refuse.ts";
 import { BindingFacts } from "../registrar/binding-facts.ts";
 import { isTrustedProxy } from "../registrar/path.ts";
 import { ctidOf } from "../registrar/rewrite-register.ts";
@@ -15,7 +18,9 @@ import { buildResponse, statelessTag } from "../sip/build-response.ts";
 import type { SipRequest } from "../sip/message.ts";
 import { type Arrival, flowOf, sendResponse } from "./arrival.ts";
 import type { ErrorLimiter } from "./error-limiter.ts";
+import type { FlowEnds } from "./flow-ends.ts";
 import { BUSY_RETRY_AFTER_SEC } from "./limits.ts";
+import type { MergedRequests } from "./merged-requests.ts";
 import type { Pinger } from "./pinger.ts";
 import { Relay, type RelayModules, relayAck } from "./relay.ts";
 import type { ServerModules, ServerOptions } from "./server-modules.ts";
@@ -30,6 +35,8 @@ export interface RequestContext extends ServerModules, RelayModules {
   /** Undefined where no device can be woken. */
   readonly waker: Waker | undefined;
   readonly pinger: Pinger;
+  readonly flows: FlowEnds;
+  readonly merged: MergedRequests;
 }
 
 /** Handles a request that belongs to no live transaction and is neither REGISTER, ACK nor CANCEL. */
@@ -40,6 +47,13 @@ export function onRequest(request: SipRequest, arrival: Arrival, context: Reques
     context.tally("to-device", decision.reason).n += 1;
     const { status, phrase, headers } = decision;
     answer(context, arrival, request, { status, phrase, headers });
+    return;
+  }
+  const { onceTo } = decision;
+  if (onceTo !== undefined && context.merged.isRepeated(request, onceTo, arrival.atMs)) {
+    const { reason, ...merged } = refuse("merged");
+    context.tally("to-device", reason).n += 1;
+    answer(context, arrival, request, merged);
     return;
   }
   const transaction = context.transactions.open(request, arrival);
@@ -63,7 +77,9 @@ export function onAck(ack: SipRequest, arrival: Arrival, context: RequestContext
   // An ACK is never answered.
   const branch = decision.kind === "relay" ? decision.branches[0] : undefined;
   if (decision.kind !== "relay" || branch === undefined) return;
-  const { breadth, mark } = decision;
+  const { breadth, mark, onceTo } = decision;
+  // It acknowledges an answer that was given without state, such as that to a merged request.
+  if (onceTo !== undefined) return;
   relayAck(ack, arrival, { ...branch, breadth, mark }, context);
 }
 
@@ -83,7 +99,7 @@ export function onCancel(cancel: SipRequest, arrival: Arrival, context: RequestC
 }
 
 function inputOf(request: SipRequest, arrival: Arrival, context: RequestContext): ProxyInput {
-  const { options, store, upstreams, transport, isOwnHost, ids, pinger } = context;
+  const { options, store, upstreams, transport, isOwnHost, ids, flows, pinger } = context;
   const source = flowOf(arrival);
   const from = upstreams.nameOf(arrival);
   const name = from ?? homeOf(request, source, context);
@@ -120,9 +136,10 @@ function inputOf(request: SipRequest, arrival: Arrival, context: RequestContext)
       return sharedTargets(record, isTarget);
     },
     lookupFor: (targets) => lookupFor(targets, context),
+    flowsOf: (binding) => flowsOf(binding, store, isTarget),
     isReachable: (binding) => {
       const isOpen = binding.path !== "" || transport.isOpen(binding.source);
-      return isOpen && !pinger.isDead(binding);
+      return isOpen && !flows.hasFailed(binding) && !pinger.isDead(binding);
     },
     latencyMsOf: (binding) => pinger.healthOf(binding)?.latencyMs,
     bindingOf: (ctid) => targetOf(store, ctid, isTarget),
@@ -167,6 +184,25 @@ function callerBinding(
 function gruuLookup({ options, store, ids }: RequestContext, nowMs: number): GruuLookup {
   const aorPolicy = options.registerPolicy.aor;
   return { aorPolicy, record: (aor) => store.lookup(aor), keys: ids, nowMs };
+}
+
+/** The flows of the device that has the binding, that one first, as far as they are to be called (RFC 5626). */
+function flowsOf(
+  binding: Binding,
+  store: LocationStore,
+  isTarget: (binding: Binding) => boolean,
+): readonly Binding[] {
+  const instance = flowKeyOf(binding.params) === undefined ? undefined : instanceOf(binding.params);
+  const record = store.lookup(store.lookupCtid(binding.ctid)?.aor ?? "");
+  if (instance === undefined || record === undefined) return [binding];
+  const others = record.bindings.filter(
+    (other) =>
+      other.ctid !== binding.ctid &&
+      isTarget(other) &&
+      flowKeyOf(other.params) !== undefined &&
+      instanceOf(other.params) === instance,
+  );
+  return [binding, ...others];
 }
 
 /**

@@ -159,6 +159,7 @@ const END_REASONS = {
   expire: "not-refreshed",
   operator: "operator",
   ping: "pings-lost",
+  "dead-flow": "dead-flow",
 } as const;
 
 export type EndReason = keyof typeof END_REASONS;
@@ -186,6 +187,38 @@ export function recordEnded(
     };
     decisions.record(record.aor, true, facts, atMs);
   }
+}
+
+/** The flow of a binding has ended. */
+export function recordFlowEnd(
+  { decisions, nowMs }: RecordModules,
+  {
+    aor,
+    binding,
+    reason,
+    outcome,
+  }: {
+    readonly aor: string;
+    readonly binding: Binding;
+    readonly reason: string;
+    readonly outcome: "kept" | "removed";
+  },
+): void {
+  if (!decisions.isOn) return;
+  const atMs = nowMs();
+  const { ctid, updatedAtMs, expiresAtMs, source, upstream } = binding;
+  const facts: DecisionFacts = {
+    ...BY_ITSELF,
+    kind: "flow-end",
+    reason,
+    outcome,
+    ctid,
+    ageSec: secondsBetween(updatedAtMs, atMs),
+    expiresSec: secondsBetween(atMs, expiresAtMs),
+    upstreamSec: secondsBetween(atMs, upstream.expiresAtMs),
+    source,
+  };
+  decisions.record(aor, true, facts, atMs);
 }
 
 /** An attempt to de-register has ended; `status` is undefined when there was no answer. */

@@ -4,13 +4,13 @@ import { decideResponse } from "../proxy/decide-response.ts";
 import type { RelayBranch } from "../proxy/proxy-input.ts";
 import type { SipRequest, SipResponse } from "../sip/message.ts";
 import { type Arrival, flowOf } from "./arrival.ts";
-import type { BranchModules } from "./branch.ts";
 import { findHops } from "./hops.ts";
 import {
   type HeldBranch,
   type HeldUser,
   Leg,
   type LegFailure,
+  type LegModules,
   type LegUser,
   type OverReason,
   withBreadth,
@@ -20,7 +20,7 @@ import type { Timer, TimerOwner } from "./timer-queue.ts";
 import { withMark, withVia } from "./transactions.ts";
 
 /** What relaying takes. */
-export interface RelayModules extends BranchModules {
+export interface RelayModules extends LegModules {
   /** Counts how relayed requests ended, by direction and result. */
   readonly tally: (direction: Direction, result: string) => Tally;
 }

@@ -71,6 +71,8 @@ export interface ServerOptions {
   readonly decisions: DecisionLogOptions;
   /** REGISTERs a second of a resync that is not told otherwise. */
   readonly resyncRate: number;
+  /** Whether bindings are removed when their flow has ended, here and upstream, instead of kept (dead_flow). */
+  readonly removesDeadFlows: boolean;
   /** Product and version, for the User-Agent of midreg's own requests. */
   readonly userAgent: string;
 }

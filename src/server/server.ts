@@ -1,5 +1,5 @@
 import type { AorRecord } from "../location/binding.ts";
-import type { Listener, Receiver, Source } from "../ports.ts";
+import type { FlowEnd, Listener, Receiver, Source } from "../ports.ts";
 import type { RegisterPolicy } from "../registrar/register-policy.ts";
 import { buildResponse } from "../sip/build-response.ts";
 import type { SipRequest } from "../sip/message.ts";
@@ -12,8 +12,10 @@ import { DateLine } from "./date-line.ts";
 import { DecisionLog } from "./decision-log.ts";
 import { DigestGate, type DigestGateModules } from "./digest-gate.ts";
 import { ErrorLimiter } from "./error-limiter.ts";
+import { type FlowEndModules, FlowEnds } from "./flow-ends.ts";
 import { LargeRequests } from "./large-requests.ts";
 import { BUSY_RETRY_AFTER_SEC, DRAIN_LIMIT_MS, MAX_REQUEST_BYTES } from "./limits.ts";
+import { MergedRequests } from "./merged-requests.ts";
 import { MessageTallies } from "./message-tallies.ts";
 import { onRegister } from "./on-register.ts";
 import { onAck, onCancel, onRequest, type RequestContext } from "./on-request.ts";
@@ -126,6 +128,15 @@ export class Server implements Receiver {
     return this.#modules.store.hasSource(flow);
   }
 
+  closed(flow: string, reason: FlowEnd): void {
+    try {
+      this.#context.flows.ended(flow, reason);
+    } catch (err) {
+      this.#tallies.internalError.n += 1;
+      this.#modules.log.error({ err, reason }, "end of a flow not handled");
+    }
+  }
+
   #receive(text: string, arrival: Arrival): void {
     const message = parseMessage(text, arrival.address, arrival.port);
     switch (message.kind) {
@@ -229,8 +240,7 @@ function buildContext(
   const outgoing = new OutgoingPolicy(policiesOf(options), asking);
   const ending = { ...owing, ...options.push, outbox, identities, outgoing };
   const pushing = buildPushing(options, modules, ending);
-  const graceMs = buildGrace(options, upstreams);
-  const sweep = new Sweep({ ...ending, ...pushing, graceMs });
+  const sweep = new Sweep({ ...ending, ...pushing, graceMs: graceBy(options, upstreams) });
   const inFlight = { n: 0 };
   const isOwnHost = buildIsOwnHost(transport.listeners, options.ownHosts);
   watchGauges(modules, inFlight);
@@ -253,19 +263,25 @@ function buildContext(
     pinger: buildPinger(options, { ...ending, ...sending, transport, isOwnHost }),
     gate: buildGate(options, { credentials, ids, metrics, isOwnHost, nowMs }),
     decisions,
+    ...flowModules(ending, options),
     dateLine: new DateLine(clock).read,
   };
 }
 
-/** How long bindings are kept beyond their end as things are now. */
-function buildGrace(
-  { lookup }: ServerOptions,
-  upstreams: Upstreams,
-): (record: AorRecord) => number {
-  return ({ bindings }) =>
-    bindings.some(({ upstream }) => upstreams.isAway(upstream.upstream))
-      ? lookup.serveExpiredMs
-      : 0;
+/** What knows of the flows of devices. */
+function flowModules(
+  ending: FlowEndModules,
+  options: ServerOptions,
+): Pick<RequestContext, "flows" | "merged"> {
+  return { flows: new FlowEnds(ending, options), merged: new MergedRequests() };
+}
+
+/** Bindings are kept beyond their end while their main registrar is away. */
+function graceBy({ lookup }: ServerOptions, upstreams: Upstreams): (record: AorRecord) => number {
+  return ({ bindings }) => {
+    const isAway = bindings.some(({ upstream }) => upstreams.isAway(upstream.upstream));
+    return isAway ? lookup.serveExpiredMs : 0;
+  };
 }
 
 function buildUpstreams(options: ServerOptions, modules: UpstreamModules): Upstreams {

@@ -1,6 +1,6 @@
 import type { AorRecord, Binding, DeRegistration } from "../location/binding.ts";
 import type { AorChange } from "../location/change.ts";
-import type { Commit, LocationStore, StoreStatus } from "../ports.ts";
+import type { Commit, HeldBinding, LocationStore, StoreStatus } from "../ports.ts";
 import { buildOperations, isStorable, parseOperations } from "./operation.ts";
 import { WorkingCopy } from "./working-copy.ts";
 
@@ -23,6 +23,10 @@ export class MemoryStore implements LocationStore {
 
   bindingAt(source: string): Binding | undefined {
     return this.#copy.bindingAt(source);
+  }
+
+  bindingsAt(source: string): readonly HeldBinding[] {
+    return this.#copy.bindingsAt(source);
   }
 
   save(change: AorChange, commit: Commit): void {

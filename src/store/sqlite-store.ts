@@ -1,7 +1,7 @@
 import type { Database } from "better-sqlite3";
 import type { AorRecord, Binding, DeRegistration } from "../location/binding.ts";
 import type { AorChange } from "../location/change.ts";
-import type { Commit, LocationStore, Log, Metrics, StoreStatus } from "../ports.ts";
+import type { Commit, HeldBinding, LocationStore, Log, Metrics, StoreStatus } from "../ports.ts";
 import type { CredentialChange } from "./credential-rows.ts";
 import type { Durability } from "./journal-writer.ts";
 import { JournalWriter } from "./journal-writer.ts";
@@ -65,6 +65,10 @@ export class SqliteStore implements LocationStore {
 
   bindingAt(source: string): Binding | undefined {
     return this.#copy.bindingAt(source);
+  }
+
+  bindingsAt(source: string): readonly HeldBinding[] {
+    return this.#copy.bindingsAt(source);
   }
 
   save(change: AorChange, commit: Commit): void {

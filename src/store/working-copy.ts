@@ -1,4 +1,5 @@
 import type { AorRecord, Binding, DeRegistration } from "../location/binding.ts";
+import type { HeldBinding } from "../ports.ts";
 import { Interner } from "./interner.ts";
 import type { BindingRow, Operation, OutboxRow, RowIds } from "./operation.ts";
 import { readOutboxRow } from "./operation.ts";
@@ -39,6 +40,13 @@ export class WorkingCopy implements RowIds {
   bindingAt(source: string): Binding | undefined {
     const there = this.#bySource.get(source);
     return there instanceof Set ? there.values().next().value : there;
+  }
+
+  bindingsAt(source: string): readonly HeldBinding[] {
+    const there = this.#bySource.get(source);
+    if (there === undefined) return [];
+    const bindings = there instanceof Set ? [...there] : [there];
+    return bindings.map((binding) => ({ aor: binding.aor, binding }));
   }
 
   records(): Iterable<AorRecord> {

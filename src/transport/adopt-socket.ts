@@ -38,6 +38,7 @@ export function buildConnection(
     heardAtMs: nowMs,
     partialSinceMs: undefined,
     unreadPongs: 0,
+    keepAliveMs: Number.POSITIVE_INFINITY,
     isProven: isOutgoing,
   };
 }

@@ -135,6 +135,7 @@ export class ConnectionTable {
     const { log } = this.#modules;
     if (log.isDebug)
       log.debug({ listener: listener.id, address, port, reason }, "connection closed");
+    this.#watcher?.closed(flowOf(connection), reason);
   }
 
   #countSource(address: string, by: 1 | -1): void {
@@ -165,18 +166,21 @@ export class ConnectionTable {
   }
 
   #uselessness(connection: Connection, nowMs: number): CloseReason | undefined {
-    const { partialSinceMs, openedAtMs, heardAtMs, isProven, listener } = connection;
+    const { partialSinceMs, openedAtMs, heardAtMs, isProven, keepAliveMs } = connection;
     const { wholeMessageMs, firstMessageMs, idleMs } = this.limits;
     if (partialSinceMs !== undefined && nowMs - partialSinceMs > wholeMessageMs) {
       return "slow-sender";
     }
     if (!isProven && nowMs - openedAtMs > firstMessageMs) return "silent";
+    if (nowMs - heardAtMs > keepAliveMs) return "keep-alive";
     if (nowMs - heardAtMs <= idleMs) return undefined;
-    const { address, port, connection: name } = connection;
-    const flow = serializeFlow(listener.id, address, port, name);
     // A device that is registered on it is called on it, however silent it is.
-    return this.#watcher?.isInUse(flow) === true ? undefined : "idle";
+    return this.#watcher?.isInUse(flowOf(connection)) === true ? undefined : "idle";
   }
+}
+
+function flowOf({ listener, address, port, connection }: Connection): string {
+  return serializeFlow(listener.id, address, port, connection);
 }
 
 function keyOf({ listener, address, port, domain }: Connection): string {

@@ -1,16 +1,7 @@
-import type { Listener, Source } from "../ports.ts";
+import type { FlowEnd, Listener, Source } from "../ports.ts";
 
 /** Why a connection has ended. */
-export type CloseReason =
-  | "peer"
-  | "error"
-  | "refused"
-  | "idle"
-  | "silent"
-  | "slow-sender"
-  | "slow-reader"
-  | "malformed"
-  | "stopped";
+export type CloseReason = FlowEnd;
 
 /** What carries the bytes of a connection: a socket, or a WebSocket. */
 export interface Wire {
@@ -36,6 +27,8 @@ export interface Connection extends Source {
   partialSinceMs: number | undefined;
   /** Keep-alives that have been answered and whose answers have not left. */
   unreadPongs: number;
+  /** How long it may be silent because keep-alives were promised on it; Infinity where none were. */
+  keepAliveMs: number;
   /** Whether a message or a keep-alive has come on it, or midreg has opened it itself. */
   isProven: boolean;
 }

@@ -107,3 +107,10 @@ export const CONNECTION_SWEEP_MS = 1000;
 
 /** Longest header of the PROXY protocol, version 2: 16 bytes and what it says follows; real ones have under 300. */
 export const MAX_PROXY_HEADER_BYTES = 1024;
+
+/**
+ * Flows over UDP whose keep-alives are waited for, at 250 bytes each, and how long one that has fallen silent is
+ * remembered: longer than phones sleep between two registrations.
+ */
+export const MAX_WATCHED_FLOWS = 100_000;
+export const SILENT_FLOW_MS = 3_600_000;

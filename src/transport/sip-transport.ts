@@ -100,7 +100,15 @@ export class SipTransport implements Transport {
     if (parsed === undefined) return false;
     const { listener, connection } = parsed;
     if (connection !== "") return this.#table.get(connection) !== undefined;
-    return this.listeners.some(({ id }) => id === listener);
+    return this.#udp.isOpen(flow) || this.#streams.some(({ id }) => id === listener);
+  }
+
+  expectKeepAlive(flow: string, withinMs: number): void {
+    const name = parseFlow(flow)?.connection ?? "";
+    if (name === "") return this.#udp.expectKeepAlive(flow, withinMs);
+    const connection = this.#table.get(name);
+    if (connection !== undefined) connection.keepAliveMs = withinMs;
+    return undefined;
   }
 
   /** Reads the certificates again; throws a `TransportError` and keeps the old ones when they are no good. */

@@ -1,4 +1,5 @@
 import type { RemoteInfo, Socket } from "node:dgram";
+import { serializeFlow } from "../location/flow.ts";
 import type { Listener, Log, Metrics, Receiver, Tally, Target } from "../ports.ts";
 import { bracketHost } from "./ip-literal.ts";
 import {
@@ -11,6 +12,7 @@ import type { ListenOptions } from "./listen-options.ts";
 import { openUdpSocket } from "./open-udp-socket.ts";
 import { answerBinding, isStun } from "./stun.ts";
 import { systemCode } from "./transport-error.ts";
+import type { UdpKeepAlives } from "./udp-keep-alives.ts";
 
 export interface UdpModules {
   readonly log: Log;
@@ -31,6 +33,7 @@ export class UdpListener implements Listener {
   sentBy: string;
   readonly #options: ListenOptions;
   readonly #modules: UdpModules;
+  readonly #expected: UdpKeepAlives;
   readonly #keepAlives: Tally;
   readonly #badStun: Tally;
   readonly #receiveErrors: Tally;
@@ -40,7 +43,8 @@ export class UdpListener implements Listener {
   /** Sends whose end has not been reported. */
   #unfinished = 0;
 
-  constructor(options: ListenOptions, modules: UdpModules) {
+  constructor(options: ListenOptions, modules: UdpModules, expected: UdpKeepAlives) {
+    this.#expected = expected;
     this.#options = options;
     this.#modules = modules;
     this.family = options.address.includes(":") ? 6 : 4;
@@ -116,6 +120,7 @@ export class UdpListener implements Listener {
   #hearOther(packet: Buffer, peer: RemoteInfo, receiver: Receiver): void {
     if (isPing(packet)) {
       this.#keepAlives.n += 1;
+      this.#hearKeepAlive(peer);
       return;
     }
     if (!isStun(packet)) {
@@ -123,8 +128,17 @@ export class UdpListener implements Listener {
       return;
     }
     const answer = answerBinding(packet, peer.address, peer.port);
-    if (answer === undefined) this.#badStun.n += 1;
-    else this.#transmit(answer, peer, undefined);
+    if (answer === undefined) {
+      this.#badStun.n += 1;
+      return;
+    }
+    this.#hearKeepAlive(peer);
+    this.#transmit(answer, peer, undefined);
+  }
+
+  #hearKeepAlive({ address, port }: RemoteInfo): void {
+    if (this.#expected.isEmpty) return;
+    this.#expected.heard(serializeFlow(this.id, address, port), performance.now());
   }
 
   #hearError(error: Error): void {

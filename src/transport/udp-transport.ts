@@ -1,6 +1,7 @@
 import type { Listener, Receiver, Target, Transport } from "../ports.ts";
-import { RECEIVE_BUFFER_BYTES } from "./limits.ts";
+import { CONNECTION_SWEEP_MS, RECEIVE_BUFFER_BYTES } from "./limits.ts";
 import type { ListenOptions } from "./listen-options.ts";
+import { UdpKeepAlives } from "./udp-keep-alives.ts";
 import type { UdpModules } from "./udp-listener.ts";
 import { UdpListener } from "./udp-listener.ts";
 
@@ -17,9 +18,13 @@ export interface UdpTransportOptions {
 export class UdpTransport implements Transport {
   readonly listeners: readonly UdpListener[];
   readonly #receiveBufferBytes: number;
+  readonly #keepAlives = new UdpKeepAlives();
+  #timer: NodeJS.Timeout | undefined;
 
   constructor(options: UdpTransportOptions, modules: UdpModules) {
-    this.listeners = options.listeners.map((listener) => new UdpListener(listener, modules));
+    this.listeners = options.listeners.map(
+      (listener) => new UdpListener(listener, modules, this.#keepAlives),
+    );
     this.#receiveBufferBytes = options.receiveBufferBytes ?? RECEIVE_BUFFER_BYTES;
   }
 
@@ -34,6 +39,8 @@ export class UdpTransport implements Transport {
       throw failure.reason;
     }
     for (const listener of this.listeners) listener.hear(receiver);
+    this.#timer = setInterval(() => this.#sweep(receiver), CONNECTION_SWEEP_MS);
+    this.#timer.unref();
   }
 
   /**
@@ -46,13 +53,31 @@ export class UdpTransport implements Transport {
     else this.listeners[0]?.refuse("EINVAL", failed);
   }
 
-  /** A flow over UDP is open as long as its listener is. */
+  /** A flow over UDP is open as long as its listener is, and promised keep-alives come. */
   isOpen(flow: string): boolean {
-    return this.listeners.some(({ id }) => flow.startsWith(`${id}<`));
+    return this.#listenerOf(flow) !== undefined && !this.#keepAlives.isSilent(flow);
+  }
+
+  expectKeepAlive(flow: string, withinMs: number): void {
+    if (this.#listenerOf(flow) === undefined) return;
+    this.#keepAlives.expect(flow, withinMs, performance.now());
+  }
+
+  #listenerOf(flow: string): UdpListener | undefined {
+    return this.listeners.find(({ id }) => flow.startsWith(`${id}<`));
+  }
+
+  #sweep(receiver: Receiver): void {
+    if (this.#keepAlives.isEmpty) return;
+    const isInUse = (flow: string): boolean => receiver.isInUse(flow);
+    for (const flow of this.#keepAlives.sweep(performance.now(), isInUse)) {
+      receiver.closed(flow, "keep-alive");
+    }
   }
 
   /** Closes all listeners. What is sent afterwards is dropped. */
   async stop(): Promise<void> {
+    clearInterval(this.#timer);
     await Promise.all(this.listeners.map(async (listener) => listener.close()));
   }
 }

@@ -114,6 +114,7 @@ describe("with nothing but an upstream, every setting has its default", () => {
           rate: 1000,
         },
         resyncRate: 100,
+        removesDeadFlows: false,
       },
       pushProviders: { apns: [], fcm: [], webpush: undefined, http: [] },
       storage: { mode: "sqlite", durability: "commit" },

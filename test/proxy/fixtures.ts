@@ -97,6 +97,7 @@ export function buildInput(parts: InputParts = {}): ProxyInput {
     upstreamSide: parts.upstreamSide ?? { sentBy: SENT_BY, protocol: "udp" },
     upstream: "",
     upstreamHost: "192.0.2.50:5060",
+    flowsOf: (binding) => [binding],
     isOwnHost: (host, port) => own.includes(`${host}:${port ?? 5060}`),
     isUpstreamHost: (host, port) => `${host}:${port ?? 5060}` === "192.0.2.50:5060",
     callerBinding: () => bindings.find((binding) => binding.source === source),

@@ -80,6 +80,7 @@ export class Relaying extends Parts {
       // Flows need nothing of it.
       upstreams: {} as unknown as Upstreams,
       ids: this.ids,
+      flows: { failed: () => undefined },
       tally: (direction, result) => {
         this.tallies.push(`${direction} ${result}`);
         return { n: 0 };

@@ -26,6 +26,7 @@ class EndedConnection implements Transport {
 
   async start(): Promise<void> {}
   async stop(): Promise<void> {}
+  expectKeepAlive(): void {}
 
   send(_: string, __: Listener, target: Target, failed?: (code: string) => void): void {
     this.targets.push(target);

@@ -1,6 +1,6 @@
 import type { AorRecord, Binding, DeRegistration } from "../../src/location/binding.ts";
 import type { AorChange } from "../../src/location/change.ts";
-import type { Commit, LocationStore, StoreStatus } from "../../src/ports.ts";
+import type { Commit, HeldBinding, LocationStore, StoreStatus } from "../../src/ports.ts";
 import { MemoryStore } from "../../src/store/memory-store.ts";
 import type { VirtualClock } from "./virtual-clock.ts";
 
@@ -55,6 +55,10 @@ export class FaultyStore implements LocationStore {
 
   bindingAt(source: string): Binding | undefined {
     return this.inner.bindingAt(source);
+  }
+
+  bindingsAt(source: string): readonly HeldBinding[] {
+    return this.inner.bindingsAt(source);
   }
 
   hasSource(source: string): boolean {

@@ -1,4 +1,5 @@
-import type { Listener, Protocol, Receiver, Target, Transport } from "../../src/ports.ts";
+import { parseFlow } from "../../src/location/flow.ts";
+import type { FlowEnd, Listener, Protocol, Receiver, Target, Transport } from "../../src/ports.ts";
 import type { VirtualClock } from "./virtual-clock.ts";
 
 /** Takes a datagram: its bytes, and the address and port it came from. */
@@ -59,12 +60,23 @@ export function memoryListener(
   return { id: `${protocol}:${sentBy}`, protocol, family, address, port, sentBy };
 }
 
+/** A UDP listener and one for TCP at the same place. */
+export function withStream(listener: Listener): Listener[] {
+  return [listener, { ...listener, id: `tcp:${listener.sentBy}`, protocol: "tcp" }];
+}
+
 /** The Transport port on the memory network. */
 export class MemoryTransport implements Transport {
   readonly listeners: readonly Listener[];
   readonly #network: MemoryNetwork;
   /** Targets that cannot be sent to: places, or transports and places as in "tcp:192.0.2.1:5060". */
   readonly unreachable = new Set<string>();
+  /** What midreg has been told to wait for, by flow, in milliseconds. */
+  readonly keepAlives = new Map<string, number>();
+  /** Names of the connections that are open, by the place of the peer. */
+  readonly #connections = new Map<string, string>();
+  #receiver: Receiver | undefined;
+  #opened = 0;
 
   constructor(network: MemoryNetwork, listeners: readonly Listener[]) {
     this.#network = network;
@@ -72,12 +84,37 @@ export class MemoryTransport implements Transport {
   }
 
   async start(receiver: Receiver): Promise<void> {
+    this.#receiver = receiver;
     for (const listener of this.listeners) {
-      this.#network.listen(listener.sentBy, (text, address, port) =>
-        receiver.receive(text, listener, { address, port }),
-      );
+      if (listener.protocol !== "udp") continue;
+      this.#network.listen(listener.sentBy, (text, address, port) => {
+        const connection = this.#connections.get(placeOf(address, port));
+        if (connection === undefined) return receiver.receive(text, listener, { address, port });
+        const from = { address, port, connection };
+        return receiver.receive(text, this.#streamListener, from);
+      });
     }
     return Promise.resolve();
+  }
+
+  get #streamListener(): Listener {
+    const listener = this.listeners.find(({ protocol }) => protocol === "tcp");
+    if (listener === undefined) throw new Error("No listener for connections");
+    return listener;
+  }
+
+  /** From now on a place talks to midreg on a new connection; gives the flow. */
+  connect(place: string): string {
+    this.#opened += 1;
+    this.#connections.set(place, `c${this.#opened}`);
+    return `${this.#streamListener.id}<${place}#c${this.#opened}`;
+  }
+
+  /** Ends the connection of a place, and says so. */
+  disconnect(place: string, reason: FlowEnd = "peer"): void {
+    const name = this.#connections.get(place);
+    this.#connections.delete(place);
+    this.#receiver?.closed(`${this.#streamListener.id}<${place}#${name}`, reason);
   }
 
   send(text: string, listener: Listener, target: Target, failed?: (code: string) => void): void {
@@ -86,10 +123,21 @@ export class MemoryTransport implements Transport {
       if (failed !== undefined) this.#network.clock.later(0, () => failed("EHOSTUNREACH"));
       return;
     }
+    const { connection } = target;
+    if (connection !== undefined && this.#connections.get(place) !== connection) {
+      if (failed !== undefined) this.#network.clock.later(0, () => failed("ECONNRESET"));
+      return;
+    }
     this.#network.send(text, listener.sentBy, place);
   }
 
+  expectKeepAlive(flow: string, withinMs: number): void {
+    this.keepAlives.set(flow, withinMs);
+  }
+
   isOpen(flow: string): boolean {
+    const { address = "", port = 0, connection = "" } = parseFlow(flow) ?? {};
+    if (connection !== "") return this.#connections.get(placeOf(address, port)) === connection;
     return this.listeners.some(({ id }) => flow.startsWith(`${id}<`));
   }
 

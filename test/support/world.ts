@@ -17,7 +17,7 @@ import { MemoryStore } from "../../src/store/memory-store.ts";
 import { RecordingModules } from "../transport/recording-modules.ts";
 import { type FakeGateway, pushPolicyOf } from "./fake-gateway.ts";
 import { MainRegistrar } from "./main-registrar.ts";
-import { MemoryNetwork, MemoryTransport, memoryListener } from "./memory-network.ts";
+import { MemoryNetwork, MemoryTransport, memoryListener, withStream } from "./memory-network.ts";
 import { Phone } from "./phone.ts";
 import { SequentialIds } from "./sequential-ids.ts";
 import { VirtualClock } from "./virtual-clock.ts";
@@ -137,6 +137,7 @@ export const SERVER_OPTIONS = {
   push: PUSH,
   decisions: { perAor: 10, maxEntries: 1000 },
   resyncRate: 100,
+  removesDeadFlows: false,
   userAgent: "midreg/test",
 } satisfies Partial<ServerOptions>;
 
@@ -156,6 +157,9 @@ export interface WorldOptions {
   }>;
   readonly store?: LocationStore;
   readonly decisions?: Partial<DecisionLogOptions>;
+  readonly removesDeadFlows?: boolean;
+  /** Whether phones can connect by TCP as well (memory-network.ts). */
+  readonly hasStreams?: boolean;
   /** Addresses and ports midreg listens on; the first one is what phones use. */
   readonly listeners?: ReadonlyArray<readonly [address: string, port: number, protocol?: Protocol]>;
   /** Names that mean midreg itself. */
@@ -198,7 +202,8 @@ export class World {
     this.ids = around.ids;
     this.main = around.main;
     const places = options.listeners ?? [["192.0.2.1", 5060] as const];
-    const listeners = places.map((place) => memoryListener(...place));
+    const datagrams = places.map((place) => memoryListener(...place));
+    const listeners = options.hasStreams === true ? datagrams.flatMap(withStream) : datagrams;
     this.#serverPlace = listeners[0]?.sentBy ?? SERVER_PLACE;
     this.transport = new MemoryTransport(this.network, listeners);
     this.store = options.store ?? new MemoryStore();
@@ -272,6 +277,7 @@ function serverOptions(options: WorldOptions, mainPlace: string): ServerOptions 
     })),
     push: { ...PUSH, ...options.push },
     decisions: { ...SERVER_OPTIONS.decisions, ...options.decisions },
+    removesDeadFlows: options.removesDeadFlows ?? false,
   };
 }
 

@@ -49,7 +49,11 @@ test.skipIf(!existsSync("/proc/net/udp"))(
       { listeners: [{ address: "127.0.0.1", port: 0 }] },
       new RecordingModules(),
     );
-    await transport.start({ receive: () => undefined, isInUse: () => false });
+    await transport.start({
+      receive: () => undefined,
+      isInUse: () => false,
+      closed: () => undefined,
+    });
     const drops = readUdpDrops(transport.listeners);
     await transport.stop();
     expect([...drops.values()]).toEqual([0]);

@@ -1,5 +1,5 @@
 import { EventEmitter } from "node:events";
-import type { Listener, Receiver, Source, Target } from "../../src/ports.ts";
+import type { FlowEnd, Listener, Receiver, Source, Target } from "../../src/ports.ts";
 import type { ListenOptions } from "../../src/transport/listen-options.ts";
 import type { UdpListener } from "../../src/transport/udp-listener.ts";
 import { UdpTransport } from "../../src/transport/udp-transport.ts";
@@ -24,6 +24,13 @@ export class Inbox extends EventEmitter implements Receiver {
   receive(text: string, listener: Listener, { address, port, connection }: Source): void {
     this.received.push({ text, listener, address, port, connection });
     this.emit("received");
+  }
+
+  /** Flows that have ended, and why. */
+  readonly ended: (readonly [flow: string, reason: FlowEnd])[] = [];
+
+  closed(flow: string, reason: FlowEnd): void {
+    this.ended.push([flow, reason]);
   }
 
   /** Whether a device lives on a flow; a test may say so. */
