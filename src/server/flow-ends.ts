@@ -55,11 +55,13 @@ export class FlowEnds {
     this.#end(known.aor, known.binding, "failed");
   }
 
-  /** Whether the last that is known of a binding is that its flow has failed. */
-  hasFailed({ ctid, updatedAtMs }: Binding): boolean {
+  /** Whether the last that is known of a binding is that its flow has failed; `answeredAtMs` is of its last answer to a ping. */
+  hasFailed({ ctid, updatedAtMs }: Binding, answeredAtMs = 0): boolean {
     if (this.#failed.size === 0) return false;
     const atMs = this.#failed.get(ctid);
-    if (atMs === undefined || updatedAtMs <= atMs) return atMs !== undefined;
+    if (atMs === undefined || Math.max(updatedAtMs, answeredAtMs) <= atMs) {
+      return atMs !== undefined;
+    }
     this.#failed.delete(ctid);
     return false;
   }

@@ -139,7 +139,8 @@ function inputOf(request: SipRequest, arrival: Arrival, context: RequestContext)
     flowsOf: (binding) => flowsOf(binding, store, isTarget),
     isReachable: (binding) => {
       const isOpen = binding.path !== "" || transport.isOpen(binding.source);
-      return isOpen && !flows.hasFailed(binding) && !pinger.isDead(binding);
+      if (!isOpen || pinger.isDead(binding)) return false;
+      return !flows.hasFailed(binding, pinger.healthOf(binding)?.answeredAtMs);
     },
     latencyMsOf: (binding) => pinger.healthOf(binding)?.latencyMs,
     bindingOf: (ctid) => targetOf(store, ctid, isTarget),
