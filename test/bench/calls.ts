@@ -72,7 +72,7 @@ export async function measureCalls(
   stage: Stage,
   log: (line: string) => void,
 ): Promise<CallsResult> {
-  const echoCpuUs = await measureEcho();
+  const { cpuUs: echoCpuUs } = await measureEcho();
   log(`echo: ${echoCpuUs.toFixed(1)} us a datagram`);
   const figures = [await measureMidreg(stage, echoCpuUs, log)];
   if (hasKamailio()) figures.push(await measureKamailio(stage, echoCpuUs, log));

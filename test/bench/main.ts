@@ -16,10 +16,12 @@ import {
   formatCalls,
   formatReductions,
   formatTable,
+  formatWakes,
   listFigures,
 } from "./report.ts";
 import { runScenario } from "./scenario.ts";
 import type { Sizes } from "./scenario-result.ts";
+import { measureWakes } from "./wakes.ts";
 
 const USAGE = `npm run bench -- [options]
   --quick            smaller and shorter: under a minute, for a first impression
@@ -32,6 +34,7 @@ const USAGE = `npm run bench -- [options]
   --profile          profile midreg and list where its time goes; slows it down
   --profile-dir DIR  keep the .cpuprofile files there; implies --profile
   --calls            instead: calls a second and what one costs, beside Kamailio; wants sipp
+  --wakes            instead: sleeping devices woken a second through a push provider, and what one costs
   --reduction        instead: how many REGISTERs the main registrar is spared, in simulated hours
   --phones N         phones of that simulation (2000; quick 300)
   --hours H          hours of it (3)
@@ -85,6 +88,7 @@ function readOptions() {
       profile: { type: "boolean", default: false },
       "profile-dir": { type: "string" },
       calls: { type: "boolean", default: false },
+      wakes: { type: "boolean", default: false },
       reduction: { type: "boolean", default: false },
       phones: { type: "string" },
       hours: { type: "string" },
@@ -192,9 +196,22 @@ async function callThrough({ out }: ReturnType<typeof readOptions>): Promise<num
   return result.figures.every(({ highestPerSec }) => highestPerSec > 0) ? 0 : 1;
 }
 
+async function wake({ out }: ReturnType<typeof readOptions>): Promise<number> {
+  const startedAtMs = Date.now();
+  const machine = readMachine();
+  const result = await measureWakes(new Stage("midreg-bench-wakes"), log);
+  const seconds = (Date.now() - startedAtMs) / 1_000;
+  const json = `${JSON.stringify({ machine, seconds, ...result }, undefined, 2)}\n`;
+  if (out !== undefined) writeFileSync(out, json);
+  process.stdout.write(json);
+  log(`\n${formatWakes(result)}`);
+  return result.highestPerSec > 0 ? 0 : 1;
+}
+
 /** What is asked for instead of the usual phases. */
 async function run(options: ReturnType<typeof readOptions>): Promise<number> {
   if (options.calls) return callThrough(options);
+  if (options.wakes) return wake(options);
   return options.reduction ? reduce(options) : bench(options);
 }
 

@@ -20,6 +20,8 @@ export interface PhoneSite {
   readonly expiresSec: number;
   /** Devices that follow each other and belong to one address-of-record. */
   readonly devicesPerAor: number;
+  /** For devices that are woken: parameters of the contact, which the digits of the device end. */
+  readonly pushParams?: string;
 }
 
 /** Device and CSeq that a message belongs to. */
@@ -29,9 +31,13 @@ export interface RequestKey {
 }
 
 /** Contact URI of a device at a site. */
-export function contactUri({ address, port }: PhoneSite, device: string): string {
-  return `sip:u${device}@${address}:${port};transport=udp;line=${device}`;
+export function contactUri({ address, port, pushParams }: PhoneSite, device: string): string {
+  const uri = `sip:u${device}@${address}:${port};transport=udp;line=${device}`;
+  return pushParams === undefined ? uri : `${uri}${pushParams}${device}`;
 }
+
+/** Finds the digits of a user. */
+export const USER_PATTERN = `sips?:u([0-9a-f]{${DEVICE_DIGITS}})@`;
 
 /**
  * The REGISTER of all phones of one site, built once: for each request only the digits of device,

@@ -1,6 +1,7 @@
 import type { CallsResult } from "./calls.ts";
 import type { Reduction } from "./reduction.ts";
 import type { Measured, ScenarioResult } from "./scenario-result.ts";
+import type { WakesResult } from "./wakes.ts";
 
 /** With fewer, what the process needs anyway outweighs the bindings. */
 const MEANINGFUL_BINDINGS = 100_000;
@@ -144,6 +145,31 @@ export function formatCalls({ figures, echoCpuUs }: CallsResult): string {
   ]);
   const echo = `to the echo's ${echoCpuUs.toFixed(1)} us`;
   return formatRows([["calls through", "CPU each", "ratio", "without a failure", echo], ...rows]);
+}
+
+/** What it takes to wake devices, beside an echoed datagram. */
+export function formatWakes({ highestPerSec, cpuUs, calm, echo, runs }: WakesResult): string {
+  const ms = (figure: string, us: number, echoUs: number): Figure =>
+    compare(figure, "ms", us / 1_000, echoUs / 1_000);
+  const shares =
+    calm === undefined
+      ? []
+      : [
+          { figure: "the latencies are those at", unit: "1/s", value: calm.perSec },
+          ...(["p50", "p99"] as const).flatMap((part) => [
+            ms(`INVITE to push, ${part}`, calm.inviteToPushUs[part], echo.latencyUs[part]),
+            ms(`REGISTER to INVITE, ${part}`, calm.registerToInviteUs[part], echo.latencyUs[part]),
+            ms(`midreg's share, ${part}`, calm.shareUs[part], echo.latencyUs[part]),
+          ]),
+        ];
+  const table = formatTable([
+    { figure: "wakes without a failure", unit: "1/s", value: highestPerSec },
+    compare("a wake, CPU", "us", cpuUs, echo.cpuUs),
+    ...shares,
+  ]);
+  const others = Math.max(0, ...runs.map(({ othersCores }) => othersCores));
+  if (others < NOISY_CORES) return table;
+  return `${table}\n\nDisturbed: others kept up to ${others.toFixed(2)} cores busy.`;
 }
 
 /** Pads the columns to the same width; all but the first and the last are aligned to the right. */
