@@ -36,6 +36,7 @@ function runAt(perSec: number, more: Partial<WakeRun> = {}): WakeRun {
     wholeUs: TIMES,
     unwanted: {},
     cpuUs: 500,
+    mainThreadCpuUs: 400,
     othersCores: 0,
     ...more,
   };

@@ -25,6 +25,8 @@ export interface WakeRun extends WakePhaseResult {
   readonly perSec: number;
   /** Processor time of midreg for a wake, all threads, microseconds. */
   readonly cpuUs: number;
+  /** The part of it that its main thread used. */
+  readonly mainThreadCpuUs: number;
   /** Cores kept busy by processes that have no part in this. */
   readonly othersCores: number;
 }
@@ -133,18 +135,21 @@ async function runWakes(
     );
   const fromMs = performance.now();
   const before = {
-    midregUs: readProcessorTime(midreg).totalUs,
+    midreg: readProcessorTime(midreg),
     oursUs: readOurs(),
     busyUs: readMachineTime().busyUs,
   };
   const result = await devices.call<WakePhaseResult>("run", phase);
   const elapsedUs = (performance.now() - fromMs) * 1_000;
-  const cpuUs = (readProcessorTime(midreg).totalUs - before.midregUs) / result.calls;
+  const after = readProcessorTime(midreg);
+  const cpuUs = (after.totalUs - before.midreg.totalUs) / result.calls;
+  const mainThreadCpuUs = (after.mainThreadUs - before.midreg.mainThreadUs) / result.calls;
   const othersUs = readMachineTime().busyUs - before.busyUs - (readOurs() - before.oursUs);
   return {
     perSec: phase.perSec,
     ...result,
     cpuUs,
+    mainThreadCpuUs,
     othersCores: Math.max(0, othersUs / elapsedUs),
   };
 }
