@@ -155,6 +155,7 @@ export function formatWakes({ highestPerSec, cpuUs, calm, echo, runs }: WakesRes
     calm === undefined
       ? []
       : [
+          compare("a wake, CPU at half rate", "us", calm.cpuUs, echo.cpuUs),
           { figure: "the latencies are those at", unit: "1/s", value: calm.perSec },
           ...(["p50", "p99"] as const).flatMap((part) => [
             ms(`INVITE to push, ${part}`, calm.inviteToPushUs[part], echo.latencyUs[part]),
@@ -164,7 +165,7 @@ export function formatWakes({ highestPerSec, cpuUs, calm, echo, runs }: WakesRes
         ];
   const table = formatTable([
     { figure: "wakes without a failure", unit: "1/s", value: highestPerSec },
-    compare("a wake, CPU", "us", cpuUs, echo.cpuUs),
+    compare("a wake, CPU at its least", "us", cpuUs, echo.cpuUs),
     ...shares,
   ]);
   const others = Math.max(0, ...runs.map(({ othersCores }) => othersCores));
