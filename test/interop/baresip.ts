@@ -11,6 +11,8 @@ export interface BaresipOptions {
   readonly password: string;
   /** Where it sends everything: midreg or Kamailio. */
   readonly outboundPort: number;
+  /** Where it keeps a second flow by UDP, and so does outbound (RFC 5626). */
+  readonly secondPort?: number;
   /** UDP when left out. By TLS it checks the certificate of whom it connects to. */
   readonly transport?: "udp" | "tcp" | "tls";
   /** IPv4 when left out. */
@@ -136,6 +138,11 @@ export class Baresip {
     );
   }
 
+  /** How often its SIP trace has something since the last `forget`. */
+  count(pattern: RegExp): number {
+    return this.#trace().slice(this.#traceStart).match(pattern)?.length ?? 0;
+  }
+
   /** Lets `event`, `response` and `sees` see only what is yet to come. */
   forget(): void {
     this.#events.length = 0;
@@ -195,9 +202,13 @@ async function open(port: number): Promise<Socket | undefined> {
 function account(options: BaresipOptions): string {
   const { user, password, outboundPort, registerEverySec, transport = "udp" } = options;
   const place = `${options.family === 6 ? "[::1]" : "127.0.0.1"}:${outboundPort}`;
+  const second =
+    options.secondPort === undefined
+      ? ""
+      : `;outbound2="sip:127.0.0.1:${options.secondPort};transport=udp";sipnat=outbound`;
   return (
     `<sip:${user}@sip.test;transport=${transport}>;auth_user=${user};auth_pass=${password}` +
-    `;outbound="sip:${place};transport=${transport}";regint=${registerEverySec};answermode=manual\n`
+    `;outbound="sip:${place};transport=${transport}"${second};regint=${registerEverySec};answermode=manual\n`
   );
 }
 

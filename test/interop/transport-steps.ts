@@ -6,6 +6,7 @@ import { CALLS } from "./call-steps.ts";
 import { faultSteps } from "./fault-steps.ts";
 import { jssipSteps } from "./jssip-steps.ts";
 import { linphoneTlsSteps } from "./linphone-tls-steps.ts";
+import { outboundSteps } from "./outbound-steps.ts";
 import { soakSteps } from "./soak-steps.ts";
 import type { Step } from "./suite.ts";
 import type { World } from "./world.ts";
@@ -32,6 +33,7 @@ export function transportSteps(world: World): Step[] {
       { user: "ulla", transport: "udp", family: 6, caller: "tess" },
       { user: "tess", transport: "tcp", family: 6, caller: "ulla" },
     ]),
+    ...outboundSteps(world),
     ...world.stopSteps(),
     ...group(world, "tls", [
       { user: "theo", transport: "tls", family: 4, caller: CALLER },
