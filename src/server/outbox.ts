@@ -141,7 +141,10 @@ export class Outbox implements TimerOwner {
     const failed = (): void => {
       // What could not be stored before may be stored by now, and must not be forgotten if not.
       if (isUndo) this.undo(next);
-      else this.#add(entry.ctid, nowMs() + STORE_RETRY_MS);
+      // Nor must what the store still holds, be it this entry or one of the same contact from before.
+      if (store.deRegistration(entry.ctid) !== undefined) {
+        this.#add(entry.ctid, nowMs() + STORE_RETRY_MS);
+      }
       this.left(entry);
     };
     return store.save(change, { committed: done, failed });

@@ -13,6 +13,8 @@ import { World } from "../support/world.ts";
 const ALICE = "alice@sip.test";
 const ALICE_URI = "sip:alice@sip.test";
 const PLACE = "198.51.100.7:40000";
+/** Contact identifier of alice's phone there. */
+const CTID = "f1d94a17a1c56583";
 const commit = { committed: () => undefined, failed: () => undefined };
 
 /** Owes a de-registration, due so many milliseconds from now, of a registration that lasts an hour. */
@@ -20,7 +22,7 @@ function owe(store: LocationStore, clock: VirtualClock, user: string, dueInMs = 
   const nowMs = clock.nowMs();
   const { upstream } = buildBinding({ upstream: { expiresAtMs: nowMs + 3_600_000 } });
   const entry = {
-    ctid: user,
+    ctid: user === "alice" ? CTID : user,
     aor: `${user}@sip.test`,
     upstream,
     dueAtMs: nowMs + dueInMs,
@@ -179,6 +181,29 @@ describe("what the store could not keep", () => {
     world.pass(30);
     expect(world.main.contactsFor(ALICE_URI)).toEqual([]);
     expect(results(world)).toMatchObject({ done: 1, given: 0 });
+    expect(world.recording.gauge("deregistrations_pending", {})).toBe(0);
+  });
+
+  test("does not make it forget what it owed for the same contact before", async () => {
+    const clock = new VirtualClock();
+    const store = new FaultyStore(clock);
+    owe(store.inner, clock, "alice", 3000);
+    const world = await World.start({ clock, store });
+    store.isFailing = true;
+    world.phone("alice", PLACE).register();
+    world.pass(0.1);
+    // What was owed before comes due while the new one is under way.
+    world.main.answering = (text) => {
+      const answer = world.main.answer(text);
+      clock.later(5000, () => world.main.send(answer, "192.0.2.1:5060"));
+      return [];
+    };
+    world.pass(30);
+    expect(headerLine(world.main.registers[1] ?? "", "Contact")).toContain(CTID);
+    expect(world.main.contactsFor(ALICE_URI)).toEqual([]);
+    store.isFailing = false;
+    world.pass(60);
+    expect([...store.deRegistrations()]).toEqual([]);
     expect(world.recording.gauge("deregistrations_pending", {})).toBe(0);
   });
 
