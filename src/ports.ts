@@ -204,7 +204,7 @@ export interface Push {
 }
 
 /** Byte strings from the wire, not escaped for any format. */
-export interface PushCaller {
+interface PushCaller {
   readonly uri: string;
   readonly displayName: string;
 }

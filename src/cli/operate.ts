@@ -143,6 +143,8 @@ const CONTACT_FIELDS: readonly Column[] = [
   ["call-id", "call_id"],
   ["cseq", "cseq"],
   ["user-agent", "user_agent"],
+  ["push", "push.provider"],
+  ["pushable", "push.pushable"],
   ["pings", "ping.state"],
   ["latency (ms)", "ping.latency_ms"],
   ["last ping", "ping.last_ping"],

@@ -267,7 +267,7 @@ async function firstTarget(uri: string, resolver: SipResolver): Promise<Target |
  *
  * @throws StartError when the target is one of midreg's own listeners.
  */
-function refuseLoop(target: Target | undefined, settings: Settings): void {
+function refuseLoop(name: string, target: Target | undefined, settings: Settings): void {
   if (target === undefined) return;
   const own = ownHosts(settings);
   const host = bracketAddress(target.address);
@@ -281,7 +281,7 @@ function refuseLoop(target: Target | undefined, settings: Settings): void {
   const place = `${host}:${target.port}`;
   throw new StartError(
     "UPSTREAM_IS_MIDREG",
-    `upstream: ${place} is a listener of midreg itself; name the main registrar instead`,
+    `${name}: ${place} is a listener of midreg itself; name the main registrar instead`,
   );
 }
 
@@ -300,7 +300,10 @@ async function upstreamTargets(
 ): Promise<readonly (Target | undefined)[]> {
   const all = [settings.upstream, ...settings.upstreams];
   const targets = await Promise.all(all.map(({ uri }) => firstTarget(uri, resolver)));
-  for (const target of targets) refuseLoop(target, settings);
+  for (const [at, target] of targets.entries()) {
+    const other = settings.upstreams[at - 1];
+    refuseLoop(other === undefined ? "upstream" : `upstreams.${other.name}`, target, settings);
+  }
   return targets;
 }
 

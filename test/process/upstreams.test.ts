@@ -29,9 +29,10 @@ function writeConfig(yaml: string): string {
 }
 
 test.concurrent.each([
-  ["the default one", (place: string) => ({ upstream: `sip:${place}`, yaml: "" })],
+  ["the default one", "upstream", (place: string) => ({ upstream: `sip:${place}`, yaml: "" })],
   [
     "one with a name",
+    "upstreams.berlin",
     (place: string) => ({
       upstream: NOBODY,
       yaml: `upstreams: [{ name: berlin, uri: "sip:${place}" }]\n`,
@@ -39,25 +40,29 @@ test.concurrent.each([
   ],
   [
     "one with a name, where midreg listens at all addresses",
+    "upstreams.berlin",
     (place: string) => ({
       upstream: NOBODY,
       yaml: `upstreams: [{ name: berlin, uri: "sip:${place}" }]\nlisten: "udp:0.0.0.0:${place.split(":")[1]}"\n`,
     }),
   ],
-])("a main registrar that is midreg itself is refused at the start: %s", async (_, build) => {
-  const midreg = await RealProcess.prepare({ upstream: NOBODY });
-  afterwards(async () => midreg.dispose());
-  const place = `127.0.0.1:${midreg.sipPort}`;
-  const { upstream, yaml } = build(place);
-  const listen = yaml.includes("listen:") ? [] : ["--listen", `udp:${place}`];
-  const flags = ["--upstream", upstream, "--admin", "off", "--data", makeDirectory(), ...listen];
-  const run = new MidregRun(["--config", writeConfig(yaml), ...flags]);
-  afterwards(async () => run.dispose());
-  expect(await run.ended()).toEqual({ code: 1, signal: null });
-  expect(run.stderr).toBe(
-    `midreg: upstream: ${place} is a listener of midreg itself; name the main registrar instead\n`,
-  );
-});
+])(
+  "a main registrar that is midreg itself is refused at the start: %s",
+  async (_, setting, build) => {
+    const midreg = await RealProcess.prepare({ upstream: NOBODY });
+    afterwards(async () => midreg.dispose());
+    const place = `127.0.0.1:${midreg.sipPort}`;
+    const { upstream, yaml } = build(place);
+    const listen = yaml.includes("listen:") ? [] : ["--listen", `udp:${place}`];
+    const flags = ["--upstream", upstream, "--admin", "off", "--data", makeDirectory(), ...listen];
+    const run = new MidregRun(["--config", writeConfig(yaml), ...flags]);
+    afterwards(async () => run.dispose());
+    expect(await run.ended()).toEqual({ code: 1, signal: null });
+    expect(run.stderr).toBe(
+      `midreg: ${setting}: ${place} is a listener of midreg itself; name the main registrar instead\n`,
+    );
+  },
+);
 
 interface Checks {
   readonly status: number;

@@ -85,8 +85,11 @@ export class MemoryTransport implements Transport {
 
   async start(receiver: Receiver): Promise<void> {
     this.#receiver = receiver;
+    const datagrams = this.listeners.filter(({ protocol }) => protocol === "udp");
     for (const listener of this.listeners) {
-      if (listener.protocol !== "udp") continue;
+      // The one at the same place hears for both.
+      const isShared = datagrams.some(({ sentBy }) => sentBy === listener.sentBy);
+      if (isShared && listener.protocol !== "udp") continue;
       this.#network.listen(listener.sentBy, (text, address, port) => {
         const connection = this.#connections.get(placeOf(address, port));
         if (connection === undefined) return receiver.receive(text, listener, { address, port });

@@ -4,7 +4,6 @@
  */
 import { beforeEach, describe, expect, test } from "vitest";
 import { buildInvite, PHONE_PLACE } from "../../support/call-messages.ts";
-import { memoryListener } from "../../support/memory-network.ts";
 import { headerLine, message, statusOf } from "../../support/messages.ts";
 import { SERVER_PLACE } from "../../support/world.ts";
 import { MAIN_PLACE, ProxyStage, STRANGER_PLACE } from "../proxy-rules/stage.ts";
@@ -208,17 +207,13 @@ describe("who looks like somebody else by address", () => {
     ]);
   });
 
-  test("the main registrar's address at another port of a connection is a stranger, where it is reached by UDP", () => {
-    const udp = memoryListener("192.0.2.1", 5060);
-    const listener = { ...udp, id: "tcp:192.0.2.1:5060", protocol: "tcp" } as const;
-    const source = { address: "192.0.2.50", port: 40_000, connection: "1" };
-    const text = request({ uri: stage.contact, method: "MESSAGE", via: MAIN_PLACE });
-    const answers: string[] = [];
-    stage.world.network.listen("192.0.2.50:40000", (answer) => answers.push(answer));
-    stage.world.server.receive(text, listener, source);
-    stage.world.pass(0.1);
-    expect(answers.map((answer) => statusOf(answer))).toEqual([403]);
-    expect(stage.phone.requests).toEqual([]);
+  test("the main registrar's address at another port of a connection is a stranger, where it is reached by UDP", async () => {
+    const streams = await ProxyStage.open({ hasStreams: true });
+    const place = "192.0.2.50:40000";
+    streams.world.transport.connect(place);
+    const text = request({ uri: streams.contact, method: "MESSAGE", via: MAIN_PLACE });
+    expect(streams.lines(text, place)).toEqual([`SIP/2.0 403 Forbidden > ${place}`]);
+    expect(streams.phone.requests).toEqual([]);
   });
 
   test.each(["198.51.100.7:40001", "198.51.100.8:40000"])(
