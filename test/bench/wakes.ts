@@ -13,8 +13,11 @@ import type { ProviderReady, ProviderStart } from "./wake-provider.ts";
 /** Rates tried, wakes a second. */
 const RATES = [200, 400, 600, 800, 1000, 1300];
 const SECONDS = 2;
-/** The first wakes find code that is not compiled yet, and no connection to the provider. */
-const WARM_UP: WakePhase = { perSec: 250, seconds: 2 };
+/**
+ * The first wakes find no connection to the provider, and the first thousands code that is not compiled to its end: without
+ * so many, the lowest rate, which comes first, seems to cost twice as much as it does.
+ */
+const WARM_UP: WakePhase = { perSec: 500, seconds: 8 };
 /** Between the rate that could not be kept and the last run. */
 const SETTLE_MS = 1_000;
 /** A generator that falls further behind has not offered the rate. */
