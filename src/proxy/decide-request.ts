@@ -36,7 +36,9 @@ export function decideRequest(input: ProxyInput): ProxyDecision {
 }
 
 function routeRequest(input: ProxyInput, route: Preprocessed): Routed {
-  const { token } = route;
+  const { token, isForged } = route;
+  // RFC 5626 section 5.3.1.
+  if (isForged) return refuse("forged-token");
   return token === undefined ? routeNew(input, route) : routeInDialog(input, route, token);
 }
 

@@ -29,6 +29,14 @@ export function buildDialogToken(token: DialogToken, seal: DialogSeal, mac: Mac)
   return `${payload}.${mac(sealedText(payload, seal))}`;
 }
 
+/** 80 bits of digest in base64url. */
+const FORM = /^[do][\w-]+\.[\w-]{14}$/u;
+
+/** Whether the user part of a URI looks like a token, genuine or not. */
+export function hasTokenForm(user: string): boolean {
+  return FORM.test(user);
+}
+
 /** Reads a token and checks that it was made here for this dialog; undefined when it was not. */
 export function openDialogToken(text: string, seal: DialogSeal, mac: Mac): DialogToken | undefined {
   const dot = text.indexOf(".");
@@ -40,8 +48,12 @@ export function openDialogToken(text: string, seal: DialogSeal, mac: Mac): Dialo
   return { role, flow: body.slice(bar + 1), ctid: body.slice(0, bar) };
 }
 
+/**
+ * The line breaks keep it apart from all else that is sealed with the same key: no header value holds one. To tags of
+ * stateless answers are made of what anybody may choose, and everybody can read them.
+ */
 function sealedText(payload: string, { callId, initiatorTag }: DialogSeal): string {
-  return `${payload}\0${callId}\0${initiatorTag}`;
+  return `\ndialog\n${payload}\0${callId}\0${initiatorTag}`;
 }
 
 function toBase64Url(text: string): string {

@@ -8,7 +8,7 @@ import { parseNameAddr } from "../sip/name-addr.ts";
 import { withoutParams } from "../sip/params.ts";
 import { splitList } from "../sip/split-list.ts";
 import { parseUri, serializeUri, type Uri, uriParam } from "../sip/uri.ts";
-import { openDialogToken } from "./dialog-token.ts";
+import { hasTokenForm, openDialogToken } from "./dialog-token.ts";
 import type { OpenedToken, ProxyInput } from "./proxy-input.ts";
 
 /** One value of Route. */
@@ -34,6 +34,8 @@ export interface Preprocessed {
   readonly left: readonly RouteValue[];
   /** What a Record-Route of midreg's said of the dialog; undefined when there is none for this dialog. */
   readonly token: OpenedToken | undefined;
+  /** Whether a value of midreg's own has a token that was not made for this dialog, or was altered since. */
+  readonly isForged: boolean;
 }
 
 /** Undefined when Request-URI or Route are malformed. */
@@ -49,10 +51,10 @@ export function preprocess(input: ProxyInput): Preprocessed | undefined {
   const own = countOwn(input, values);
   const passed = values.slice(0, own).map(({ uri }) => uri);
   // A strict router took midreg's value off the head of Route: it comes before those that are left there.
-  const token = openToken(input, isRestored ? [written, ...passed] : passed);
+  const { token, isForged } = readTokens(input, isRestored ? [written, ...passed] : passed);
   const uri = withoutHeaders(withoutOwnMaddr(input, received));
   const target = uri === written ? request.uri : serializeUri(uri);
-  return { uri, target, own, isRestored, left: values.slice(own), token };
+  return { uri, target, own, isRestored, left: values.slice(own), token, isForged };
 }
 
 /** Whether a URI is midreg's own, under any of its names, at the port that it says or implies. */
@@ -79,8 +81,10 @@ function parseRoutes(request: SipRequest): readonly RouteValue[] | undefined {
  */
 function isRecordedUri(input: ProxyInput, uri: Uri): boolean {
   if (!isOwnUri(input, uri)) return false;
-  const isBareRoute = uri.user === undefined && uriParam(uri, "lr") !== undefined;
-  return isBareRoute || openToken(input, [uri]) !== undefined;
+  const isLoose = uriParam(uri, "lr") !== undefined;
+  if (uri.user === undefined) return isLoose;
+  const { token, isForged } = readTokens(input, [uri]);
+  return token !== undefined || (isForged && isLoose);
 }
 
 /** A dialog has passed midreg twice at most: for the device that called, and for the one that was called. */
@@ -103,19 +107,30 @@ function isDouble({ uri }: RouteValue): boolean {
   return uriParam(uri, "r2") !== undefined;
 }
 
+type ReadTokens = Pick<Preprocessed, "token" | "isForged">;
+
+const NO_TOKENS: ReadTokens = { token: undefined, isForged: false };
+
 /**
  * Of several tokens in a row the last counts: then both ends are devices, and this is the last hop. A request that is
- * in no dialog has no use for one, and whoever has seen one must not begin a dialog with it.
+ * in no dialog has no use for one, and whoever has seen one must not begin a dialog with it. What does not have the form
+ * of a token is somebody's name and says nothing.
  */
-function openToken({ request, mac }: ProxyInput, own: readonly Uri[]): OpenedToken | undefined {
-  const { callId } = request;
-  if (request.toTag === "") return undefined;
-  for (const { user = "" } of own.toReversed()) {
-    for (const initiatorTag of [request.fromTag, request.toTag]) {
-      const seal = { callId, initiatorTag };
-      const token = initiatorTag === "" ? undefined : openDialogToken(unescapeUri(user), seal, mac);
-      if (token !== undefined) return { token, isFromInitiator: initiatorTag === request.fromTag };
-    }
+function readTokens(input: ProxyInput, own: readonly Uri[]): ReadTokens {
+  const { fromTag, toTag } = input.request;
+  // A dialog with an end that has no tag (RFC 2543) cannot be told from others.
+  if (own.length === 0 || fromTag === "" || toTag === "") return NO_TOKENS;
+  const users = new Set(own.toReversed().map(({ user = "" }) => unescapeUri(user)));
+  const tokens = [...users].filter(hasTokenForm).map((user) => openToken(input, user));
+  const token = tokens.find((one) => one !== undefined);
+  return { token, isForged: tokens.includes(undefined) };
+}
+
+function openToken({ request, mac }: ProxyInput, user: string): OpenedToken | undefined {
+  const { callId, fromTag, toTag } = request;
+  for (const initiatorTag of [fromTag, toTag]) {
+    const token = openDialogToken(user, { callId, initiatorTag }, mac);
+    if (token !== undefined) return { token, isFromInitiator: initiatorTag === fromTag };
   }
   return undefined;
 }

@@ -85,6 +85,7 @@ export type RefusalReason =
   | "method-not-allowed"
   | "no-dialog"
   | "foreign-route"
+  | "forged-token"
   | "too-many-hops"
   | "loop"
   | "merged"

@@ -11,6 +11,7 @@ const REFUSALS: Readonly<Record<RefusalReason, readonly [number, string]>> = {
   "method-not-allowed": [405, "Method Not Allowed"],
   "no-dialog": [481, "Call/Transaction Does Not Exist"],
   "foreign-route": [403, "Forbidden Route"],
+  "forged-token": [403, "Forbidden"],
   "too-many-hops": [483, "Too Many Hops"],
   loop: [482, "Loop Detected"],
   merged: [482, "Request Merged"],

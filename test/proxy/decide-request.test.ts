@@ -158,8 +158,8 @@ describe("a request from nobody midreg knows", () => {
     ["to anywhere", { uri: "sip:bob@sip.test" }],
     ["inside a dialog it has no token of", DIALOG],
     ["with a Route of midreg's without a token", { routes: [`<sip:${SENT_BY};lr>`], ...DIALOG }],
-    ["with a token of another call", { routes: [ownRoute()], callId: "call-2", ...DIALOG }],
-    ["with a token of another participant", { routes: [ownRoute({ tag: "carol" })], ...DIALOG }],
+    ["with a token that begins no dialog", { routes: [ownRoute()] }],
+    ["with a name that is no token", { routes: [`<sip:d.bob@${SENT_BY};lr>`], ...DIALOG }],
     ["as OPTIONS to a device", { method: "OPTIONS" }],
     ["as REFER", { method: "REFER" }],
   ])("is answered 403: %s", (_, parts) => {
@@ -170,6 +170,45 @@ describe("a request from nobody midreg knows", () => {
       phrase: "Forbidden",
       headers: "",
     });
+  });
+});
+
+describe("a token that was not made for the dialog of a request, or was altered", () => {
+  const TAKEN: ReadonlyArray<readonly [string, InputParts]> = [
+    ["of another call", { routes: [ownRoute()], callId: "call-2" }],
+    ["of another participant", { routes: [ownRoute({ tag: "carol" })] }],
+    ["with another role", { routes: [ownRoute().replace("sip:d", "sip:o")] }],
+    ["in escapes", { routes: [ownRoute().replace("sip:d", "sip:%64A")] }],
+    ["behind a good one", { routes: [ownRoute(), ownRoute({ tag: "carol" })] }],
+    ["before a good one", { routes: [ownRoute({ tag: "carol" }), ownRoute()] }],
+    [
+      "in the Request-URI, as a strict router has put it there",
+      { uri: ownRoute({ tag: "carol" }).slice(1, -1), routes: [`<${CONTACT}>`] },
+    ],
+  ];
+
+  test.each(TAKEN)("is answered 403, whoever sends it (RFC 5626 section 5.3.1): %s", (_, parts) => {
+    for (const sender of ["upstream", "device", "stranger"] as const) {
+      const decision = decide({ method: "BYE", uri: CONTACT, sender, ...DIALOG, ...parts });
+      expect(decision).toMatchObject({ kind: "respond", reason: "forged-token", status: 403 });
+    }
+  });
+
+  test.each<[string, InputParts]>([
+    ["at another host", { routes: [ownRoute({ tag: "carol", at: "192.0.2.9:5060" })] }],
+    ["behind somebody else's Route", { routes: ["<sip:x.test;lr>", ownRoute({ tag: "carol" })] }],
+    [
+      "in a request that begins a dialog",
+      { routes: [ownRoute({ tag: "carol" })], to: "<sip:x@y>" },
+    ],
+    [
+      "between ends of which one has no tag (RFC 2543)",
+      { routes: [ownRoute({ tag: "carol" })], from: "<sip:bob@sip.test>" },
+    ],
+    ["in a name that is too short", { routes: [`<sip:dAAAA.bob@${SENT_BY};lr>`] }],
+  ])("is not looked at %s", (_, parts) => {
+    const decision = decide({ method: "BYE", uri: UPSTREAM_CONTACT, ...DIALOG, ...parts });
+    expect(decision).toMatchObject({ direction: "to-device" });
   });
 });
 

@@ -41,16 +41,47 @@ describe("rules 16 and 18: the token of a dialog", () => {
   });
 });
 
-// RFC 5626 section 5.3.1 has 403 and 430 here. Neither is answered yet: a request without a dialog of ours gets 481.
 describe("rule 19: no way to the device is opened by a token", () => {
-  test("that was tampered with", async () => {
+  const forgeries: readonly (readonly [string, (route: string) => string])[] = [
+    [
+      "whose digest was altered",
+      (route) => route.replace(/\.(.)/u, (_, one: string) => (one === "A" ? ".B" : ".A")),
+    ],
+    ["whose flow was altered", (route) => route.replace(/<sip:d(..)/u, "<sip:dAA")],
+    ["that was the other side's", (route) => route.replace("<sip:d", "<sip:o")],
+  ];
+
+  test.each(forgeries)("%s: 403 (section 5.3.1)", async (_, forge) => {
     const { world, phone, recorded } = await scene();
-    const forged = recorded.replace(/\.(.)/u, (_, first: string) => (first === "A" ? ".B" : ".A"));
-    expect(sendInDialog(world, phone, forged)).toEqual([]);
-    expect(statusOf(world.main.responses.at(-1) ?? "")).toBe(481);
+    expect(sendInDialog(world, phone, forge(recorded))).toEqual([]);
+    expect(statusOf(world.main.responses.at(-1) ?? "")).toBe(403);
   });
 
-  test("whose flow is gone", async () => {
+  test("that stands beside a good one, in either order", async () => {
+    const { world, phone, recorded } = await scene();
+    const forged = recorded.replace("<sip:d", "<sip:dAAAA");
+    for (const route of [`${forged}, ${recorded}`, `${recorded}, ${forged}`]) {
+      expect(sendInDialog(world, phone, route)).toEqual([]);
+      expect(statusOf(world.main.responses.at(-1) ?? "")).toBe(403);
+    }
+  });
+
+  test("that the device itself has altered, for requests outward", async () => {
+    const { world, phone, recorded } = await scene();
+    const text = buildInvite({ uri: "sip:bob@sip.test", branch: "z9hG4bK-edge-out" })
+      .replaceAll("INVITE", "INFO")
+      .replace(
+        /^(To:[^\r]*)/mu,
+        `$1;tag=bob\r\nRoute: ${recorded.replace("<sip:d", "<sip:dAAAA")}`,
+      );
+    phone.send(text);
+    world.pass(1);
+    expect(statusOf(phone.responses.at(-1) ?? "")).toBe(403);
+    expect(world.main.requests).toEqual([]);
+  });
+
+  // Toward the caller it is never 430 (section 7), and there is no proxy behind midreg that could try another flow.
+  test("whose flow is gone: 480", async () => {
     const { world, phone, recorded } = await scene();
     world.transport.disconnect(FLOW, "peer");
     expect(sendInDialog(world, phone, recorded)).toEqual([]);
