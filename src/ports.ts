@@ -32,6 +32,8 @@ export interface Ids {
   ctid(aor: string, device: string): string;
   /** A keyed digest of a text in base64url, truncated to 80 bits, for tokens midreg hands out. */
   mac(text: string): string;
+  /** Whether a mac was made of a text by this install, with its present secret or one before that is kept. */
+  isMac(text: string, mac: string): boolean;
   /** A text encrypted and authenticated, other each time, in base64url; undefined beyond 256 bytes. */
   seal(text: string): string | undefined;
   /** The text that was sealed; undefined when it was not sealed by this install, or altered since. */

@@ -3,6 +3,7 @@ import type { FlagName, Flags } from "../config/flag-source.ts";
 import { addCredentialCommands, type CredentialCommand } from "./credential-arguments.ts";
 import { addDevCommands, type PushServerCommand } from "./dev-arguments.ts";
 import { addOperatorCommands, type OperatorCommand } from "./operator-commands.ts";
+import { addSecretCommands, type SecretCommand } from "./secret-arguments.ts";
 
 /** What the command line asks for. Texts end with a line end. */
 export type Command =
@@ -21,6 +22,7 @@ export type Command =
       readonly listener: string | undefined;
     }
   | OperatorCommand
+  | SecretCommand
   | PushServerCommand
   | { readonly kind: "version" }
   | { readonly kind: "help"; readonly text: string }
@@ -104,6 +106,7 @@ function buildProgram(take: (command: Command) => void, write: (text: string) =>
   );
   addExplainCommand(program, take);
   addCredentialCommands(program, take);
+  addSecretCommands(program, take);
   addOperatorCommands(program, take);
   addDevCommands(program, take);
   program

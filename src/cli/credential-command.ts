@@ -9,7 +9,6 @@ import {
   parseAlgorithm,
 } from "../auth/digest.ts";
 import type { Environment } from "../config/environment-source.ts";
-import { loadSettings } from "../config/load-settings.ts";
 import { toBytes, toText } from "../http/byte-text.ts";
 import { CredentialStore } from "../store/credential-store.ts";
 import { StoreError } from "../store/store-error.ts";
@@ -18,6 +17,7 @@ import type { CredentialAction, CredentialCommand } from "./credential-arguments
 import { changeRunning } from "./credential-remote.ts";
 import { readCredentialFile } from "./credentials.ts";
 import { DATABASE_FILE, MIGRATIONS_DIR, makeDataDirectory } from "./data-directory.ts";
+import { loadDataSettings } from "./data-settings.ts";
 import { readAdminPlace } from "./running-place.ts";
 import { StartError } from "./start-error.ts";
 
@@ -30,8 +30,6 @@ export interface CredentialSurroundings {
 }
 
 const PASSWORD_VARIABLE = "MIDREG_PASSWORD";
-/** The main registrar does not matter here, but no configuration is complete without one. */
-const ANY_UPSTREAM = "sip:127.0.0.1";
 
 /**
  * Does what is asked: in the database, or by the midreg that runs on it. Throws an error of one line that never holds a
@@ -119,10 +117,9 @@ function readPassword({ env, readInput }: CredentialSurroundings): string {
 }
 
 /** Where the database is, by the same rules as when midreg runs. */
-function findDataDirectory({ configFile, dataDir }: CredentialCommand, env: Environment): string {
+function findDataDirectory(command: CredentialCommand, env: Environment): string {
   const { [PASSWORD_VARIABLE]: _, ...others } = env;
-  const flags = { upstream: ANY_UPSTREAM, ...(dataDir === undefined ? {} : { data: dataDir }) };
-  const { settings } = loadSettings({ configFile, flags, env: others, readFile: readText });
+  const settings = loadDataSettings(command, others);
   if (settings.storage.mode === "memory") {
     throw refused(
       "storage.mode: memory keeps no credentials; name a file in auth.credentials_file",

@@ -12,6 +12,8 @@ import { operate } from "./operate.ts";
 import type { OperatorCommand } from "./operator-commands.ts";
 import { OperatorError } from "./operator-error.ts";
 import { runPushServer } from "./push-server-command.ts";
+import type { SecretCommand } from "./secret-arguments.ts";
+import { runSecretCommand } from "./secret-command.ts";
 import { type Appliance, serve } from "./serve.ts";
 
 /** What the program uses of the process it runs in. */
@@ -55,6 +57,8 @@ export async function runProgram(surroundings: Surroundings): Promise<number> {
       return check(command, surroundings);
     case "credential":
       return changeCredentials(command, surroundings);
+    case "secret":
+      return changeSecret(command, surroundings);
     case "explain":
       return explain(command, surroundings);
     case "run":
@@ -178,6 +182,17 @@ async function changeCredentials(
     if (error instanceof ConfigError) return reportConfig(error, surroundings);
     surroundings.err(`midreg: ${reasonOf(error)}\n`);
     return error instanceof OperatorError ? EXIT_OF[error.code] : EXIT.failed;
+  }
+}
+
+function changeSecret(command: SecretCommand, surroundings: Surroundings): number {
+  try {
+    runSecretCommand(command, surroundings);
+    return EXIT.ok;
+  } catch (error) {
+    if (error instanceof ConfigError) return reportConfig(error, surroundings);
+    surroundings.err(`midreg: ${reasonOf(error)}\n`);
+    return EXIT.failed;
   }
 }
 

@@ -25,7 +25,7 @@ import { RunningCredentials } from "./credential-admin.ts";
 import { buildDigestOptions, loadCredentials, reloadCredentials } from "./credentials.ts";
 import { DATABASE_FILE, MIGRATIONS_DIR, makeDataDirectory } from "./data-directory.ts";
 import { buildGateway, reloadGateway } from "./gateway.ts";
-import { readInstallSecret } from "./install-secret.ts";
+import { readInstallSecrets, reloadSecrets } from "./install-secret.ts";
 import type { Logger } from "./logger.ts";
 import { buildLookup, buildRegisterPolicy, buildRegisterRules } from "./register-policy.ts";
 import { removeAdminPlace, writeAdminPlace } from "./running-place.ts";
@@ -60,7 +60,7 @@ export async function serve(
     const { store, meta } = await openStore(settings, { log, metrics });
     opened.push(async () => store.close());
     const credentials = loadCredentials(settings, log);
-    const ids = new KeyedIds(readInstallSecret(settings.secret, settings.dataDir));
+    const ids = buildIds(settings);
     const clock = startClock(store, meta, log);
     opened.push(async () => clock.stop());
     const outside = { clock: clock.clock, metrics, log };
@@ -100,6 +100,7 @@ export async function serve(
     logReady(settings, { version, log, transport, place: admin.place, store, startedMs });
     const reload = (): void => {
       reloadUsers();
+      reloadSecrets(ids, settings, log);
       reloadCertificates(transport, log);
       reloadGateway(gateway, log);
     };
@@ -108,6 +109,11 @@ export async function serve(
     await closeAll(opened);
     throw error;
   }
+}
+
+function buildIds(settings: Settings): KeyedIds {
+  const [secret, ...older] = readInstallSecrets(settings, settings.dataDir);
+  return new KeyedIds(secret, older);
 }
 
 /** The transports of the settings, with wildcard addresses as others are told them. */

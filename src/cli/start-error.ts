@@ -1,6 +1,11 @@
 /** Something that keeps the appliance from starting: what, where and what to do, in one line. */
 export class StartError extends Error {
-  readonly code: "DATA_UNUSABLE" | "SECRET_UNUSABLE" | "CREDENTIAL_REFUSED" | "UPSTREAM_IS_MIDREG";
+  readonly code:
+    | "DATA_UNUSABLE"
+    | "SECRET_UNUSABLE"
+    | "SECRET_REFUSED"
+    | "CREDENTIAL_REFUSED"
+    | "UPSTREAM_IS_MIDREG";
 
   constructor(code: StartError["code"], message: string, options?: ErrorOptions) {
     super(message, options);

@@ -19,7 +19,9 @@ export interface Surroundings {
 }
 
 /** Settings that have a twin with `_file` at the end, which names a file that holds the value. */
-const SECRETS = ["secret"] as const;
+const SECRETS = ["secret", "secret_previous"] as const;
+/** Those among them that are lists: their files have an item in each line. */
+const SECRET_LISTS: ReadonlySet<string> = new Set(["secret_previous"]);
 
 const WORDS_FOR_CODES: Readonly<Record<string, string>> = {
   ENOENT: "no such file",
@@ -73,7 +75,8 @@ class Expander {
         this.#refuse(twin.origin, `${name}_file`, `given together with ${name}; give one of them`);
       }
       const text = this.#file(twin.node.text, twin.node.origin, `${name}_file`);
-      entries.set(name, { ...twin, node: { ...twin.node, text, isSecret: true } });
+      const node = { ...twin.node, text, isSecret: true };
+      entries.set(name, { ...twin, node: SECRET_LISTS.has(name) ? linesOf(node) : node });
     }
     return { ...root, entries };
   }
@@ -115,4 +118,10 @@ class Expander {
   #refuse(origin: Origin, setting: string, text: string): void {
     this.problems.push({ origin, setting, text });
   }
+}
+
+/** Each line that is not empty, as an item of a list. */
+function linesOf(node: SourceText): SourceNode {
+  const lines = node.text.split(/\r?\n/u).filter((line) => line.trim() !== "");
+  return { kind: "list", origin: node.origin, items: lines.map((text) => ({ ...node, text })) };
 }

@@ -82,7 +82,11 @@ function wordFor(expected: string): string {
 /** Shows a value, unless it is a secret or may hold one (the password in `sip:user:password@host`). */
 function quote(text: string, path: readonly PropertyKey[]): string {
   // The URL of a webhook often is what proves who calls it.
-  if (path[0] === "secret" || path.at(-1) === "url" || text.includes("@")) return "";
+  if (isSecretSetting(path[0]) || path.at(-1) === "url" || text.includes("@")) return "";
   const isLong = text.length > MAX_QUOTED_LENGTH;
   return `, not ${JSON.stringify(isLong ? `${text.slice(0, MAX_QUOTED_LENGTH)}...` : text)}`;
+}
+
+function isSecretSetting(name: PropertyKey | undefined): boolean {
+  return name === "secret" || name === "secret_previous";
 }

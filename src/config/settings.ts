@@ -7,7 +7,7 @@ import {
   parseDnsServer,
 } from "./address.ts";
 import { seconds } from "./duration.ts";
-import { choice, leaf, listOf, onOrOff, Refusal, text, wholeNumber } from "./leaf.ts";
+import { choice, leaf, listOf, onOrOff, text, wholeNumber } from "./leaf.ts";
 import {
   absorb,
   auth as authSection,
@@ -23,6 +23,7 @@ import { nathelper, pingInRule, toPings } from "./settings-ping.ts";
 import { policySettings } from "./settings-policy.ts";
 import { pushSettings, toPush, toRegistrarPush } from "./settings-push.ts";
 import { checkRuleList, inRule, MAX_RULES, ruleMatch, ruleName } from "./settings-rules.ts";
+import { secretSettings } from "./settings-secret.ts";
 import { checkTransports, connections, listener, tls, toTls } from "./settings-transport.ts";
 import { checkUpstreams, toUpstream, upstream, upstreams } from "./settings-upstreams.ts";
 import { toWake, wakeSettings } from "./settings-wake.ts";
@@ -39,9 +40,6 @@ import {
 const MAX_SECONDS = 2_147_483_647;
 
 const DAY_SEC = 86_400;
-
-/** A key shorter than this could be found by trying. */
-const MIN_SECRET_LENGTH = 16;
 
 /** Each listener costs a socket with a receive buffer of several MiB. */
 const MAX_LISTENERS = 64;
@@ -261,14 +259,7 @@ export const documentSchema = z.strictObject({
       ).prefault("commit"),
     })
     .prefault({}),
-  secret: leaf(
-    (value) =>
-      value.length >= MIN_SECRET_LENGTH
-        ? value
-        : new Refusal(`must have at least ${MIN_SECRET_LENGTH} characters`),
-    { description: "Key of the contact identifiers. Without one, midreg makes and keeps its own." },
-  ).optional(),
-  secret_file: text("File that holds the secret.").optional(),
+  ...secretSettings,
   tls: tls.prefault({}),
   connections: connections.prefault({}),
   dns: z
@@ -338,6 +329,7 @@ export const settingsSchema = checkedSchema.transform((given) => ({
   pushProviders: toProviders(given.push.providers),
   storage: given.storage,
   secret: given.secret,
+  olderSecrets: given.secret_previous,
   dns: { servers: given.dns.servers, cacheTtlSec: given.dns.cache_ttl },
   tls: toTls(given.tls),
   connections: {

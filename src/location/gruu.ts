@@ -50,12 +50,12 @@ export function temporaryGruu(
   { keys, host }: { readonly keys: GruuKeys; readonly host: string },
 ): string | undefined {
   const start = registeredAtMs.toString(36);
-  const sealed = keys.seal(`${instanceMac(instance, keys)} ${start} ${aor}`);
+  const sealed = keys.seal(`${keys.mac(labelled(instance))} ${start} ${aor}`);
   return sealed === undefined ? undefined : `sip:${TEMPORARY}${sealed}@${host};gr`;
 }
 
-function instanceMac(instance: string, keys: Pick<GruuKeys, "mac">): string {
-  return keys.mac(`instance\0${instance.toLowerCase()}`);
+function labelled(instance: string): string {
+  return `instance\0${instance.toLowerCase()}`;
 }
 
 const SEALED = /^(\S+) ([0-9a-z]+) (.+)$/su;
@@ -75,7 +75,11 @@ export function isTemporaryGruu(uri: Uri): boolean {
 export interface GruuLookup {
   readonly aorPolicy: AorPolicy;
   readonly record: (aor: string) => AorRecord | undefined;
-  readonly keys: Pick<GruuKeys, "mac"> & { unseal(sealed: string): string | undefined };
+  readonly keys: {
+    /** Whether a mac was made of a text. */
+    isMac(text: string, mac: string): boolean;
+    unseal(sealed: string): string | undefined;
+  };
   readonly nowMs: number;
 }
 
@@ -115,7 +119,7 @@ function resolveTemporary({ user = "" }: Uri, lookup: GruuLookup): GruuTarget | 
       return (
         instance !== undefined &&
         registeredAtMs === sealed.registeredAtMs &&
-        instanceMac(instance, lookup.keys) === sealed.instanceMac
+        lookup.keys.isMac(labelled(instance), sealed.instanceMac)
       );
     },
   );

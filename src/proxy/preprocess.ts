@@ -126,10 +126,10 @@ function readTokens(input: ProxyInput, own: readonly Uri[]): ReadTokens {
   return { token, isForged: tokens.includes(undefined) };
 }
 
-function openToken({ request, mac }: ProxyInput, user: string): OpenedToken | undefined {
+function openToken({ request, isMac }: ProxyInput, user: string): OpenedToken | undefined {
   const { callId, fromTag, toTag } = request;
   for (const initiatorTag of [fromTag, toTag]) {
-    const token = openDialogToken(user, { callId, initiatorTag }, mac);
+    const token = openDialogToken(user, { callId, initiatorTag }, isMac);
     if (token !== undefined) return { token, isFromInitiator: initiatorTag === fromTag };
   }
   return undefined;

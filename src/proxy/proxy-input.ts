@@ -2,7 +2,7 @@ import type { Binding } from "../location/binding.ts";
 import type { GruuTarget } from "../location/gruu.ts";
 import type { SipRequest } from "../sip/message.ts";
 import type { Uri } from "../sip/uri.ts";
-import type { DialogToken } from "./dialog-token.ts";
+import type { DialogToken, IsMac } from "./dialog-token.ts";
 import type { LookupPolicy } from "./lookup-policy.ts";
 
 /** A listener as others reach it. */
@@ -33,6 +33,8 @@ export interface ProxyInput {
   /** Whether a host and port are the main registrar's. */
   readonly isUpstreamHost: (host: string, port: number | undefined) => boolean;
   readonly mac: (text: string) => string;
+  /** Whether a mac was made of a text here. */
+  readonly isMac: IsMac;
   /** The contact identifier in a URI of ours; undefined when there is none. */
   readonly ctidOf: (uri: string) => string | undefined;
   /** The binding of the device that has sent the request, going by its From and its flow. */

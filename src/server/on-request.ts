@@ -126,6 +126,7 @@ function inputOf(request: SipRequest, arrival: Arrival, context: RequestContext)
     isUpstreamHost: (host, port) => isUpstreamHost(context, host, port),
     callerBinding: () => callerBinding(request, source, context),
     mac: (text) => ids.mac(text),
+    isMac: (text, mac) => ids.isMac(text, mac),
     ctidOf: (uri) => ctidOf(uri, policy),
     targetsOf: (uri) => {
       const ctid = ctidOf(uri, policy);

@@ -80,6 +80,48 @@ describe("keyed identifiers", () => {
   });
 });
 
+describe("after a rotation", () => {
+  const NEWER = Buffer.from("fedcba9876543210fedcba9876543210", "latin1");
+  const before = new KeyedIds(SECRET);
+
+  test("what was made with an older secret opens, and nothing more is made with it", () => {
+    const ids = new KeyedIds(NEWER, [Buffer.from("some secret in between"), SECRET]);
+    fc.assert(
+      fc.property(bytes, fc.string({ unit: "grapheme-ascii", maxLength: 200 }), (text, plain) => {
+        expect(ids.isMac(text, before.mac(text))).toBe(true);
+        expect(ids.isMac(text, ids.mac(text))).toBe(true);
+        expect(ids.unseal(before.seal(plain) ?? "")).toBe(plain);
+        expect(ids.mac(text)).toBe(new KeyedIds(NEWER).mac(text));
+        expect(ids.ctid(text, text)).toBe(new KeyedIds(NEWER).ctid(text, text));
+        expect(before.unseal(ids.seal(plain) ?? "")).toBeUndefined();
+      }),
+    );
+  });
+
+  test("what was made with one that is forgotten does not open", () => {
+    const ids = new KeyedIds(NEWER);
+    expect(ids.isMac("a", before.mac("a"))).toBe(false);
+    expect(ids.unseal(before.seal("a") ?? "")).toBeUndefined();
+  });
+
+  test("while it is in use, the same holds", () => {
+    const ids = new KeyedIds(SECRET);
+    const [mac, sealed] = [ids.mac("a"), ids.seal("a") ?? ""];
+    ids.use(NEWER, [SECRET]);
+    expect([ids.isMac("a", mac), ids.unseal(sealed), ids.mac("a") === mac]).toEqual([
+      true,
+      "a",
+      false,
+    ]);
+    ids.use(NEWER, []);
+    expect([ids.isMac("a", mac), ids.unseal(sealed)]).toEqual([false, undefined]);
+  });
+
+  test.each(["", "A", "not a digest at all", "\u00ff".repeat(14)])("%j is no digest", (given) => {
+    expect(new KeyedIds(NEWER, [SECRET]).isMac("a", given)).toBe(false);
+  });
+});
+
 describe("random identifiers", () => {
   const MANY = 100_000;
 

@@ -62,6 +62,14 @@ test.each<[line: string, expected: object]>([
     "credential list",
     { kind: "credential", action: { name: "list" }, configFile: undefined, dataDir: undefined },
   ],
+  [
+    "secret rotate --data /x",
+    { kind: "secret", action: "rotate", configFile: undefined, dataDir: "/x" },
+  ],
+  [
+    "secret forget --config a.yaml",
+    { kind: "secret", action: "forget", configFile: "a.yaml", dataDir: undefined },
+  ],
   ["aor list", operate({ name: "list", prefix: "", limit: undefined })],
   ["aor list --prefix al --limit 5", operate({ name: "list", prefix: "al", limit: "5" })],
   ["aor dump --json", { ...operate({ name: "dump", prefix: "" }), isJson: true }],
@@ -102,6 +110,7 @@ test.each<[line: string, reason: string]>([
   ],
   ["--zzz", "unknown option '--zzz'"],
   ["credential set alice", "missing required argument 'REALM'"],
+  ["secret rotat", "unknown command 'rotat' (Did you mean rotate?)"],
   ["credential lst", "unknown command 'lst' (Did you mean list?)"],
   ["--upstream", "option '--upstream <URI>' argument missing"],
   [

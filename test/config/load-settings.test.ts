@@ -210,6 +210,18 @@ describe("secrets", () => {
     expect(load(given).settings.secret).toBe(value);
   });
 
+  test("older ones are a list, or the lines of a file", () => {
+    const given = ["correct horse, battery", "staple correct horse"];
+    const yaml = `secret_previous:\n${given.map((one) => `  - "${one}"\n`).join("")}`;
+    expect(load({ yaml }).settings.olderSecrets).toEqual(given);
+    const files = { "/old": `${given.join("\n")}\n\n` };
+    expect(load({ yaml: "secret_previous_file: /old", files }).settings.olderSecrets).toEqual(
+      given,
+    );
+    const env = { MIDREG_SECRET_PREVIOUS_FILE: "/old" };
+    expect(load({ env, files }).settings.olderSecrets).toEqual(given);
+  });
+
   test("any other text can come from a file or a variable too", () => {
     const given = {
       yaml: "listen: ['udp:${env:IP}:5060']\ndata: ${file:/d}",
@@ -262,6 +274,12 @@ describe("secrets", () => {
     ["a variable that was meant for it", { yaml: "listen: '${env:S}'", env: { S: "hunter2" } }],
     ["the password of a URI", { yaml: "upstream: sip:me:hunter2@pbx", flags: {} }],
     ["a short secret in the environment", { env: { MIDREG_SECRET: "hunter2" } }],
+    ["a short secret from before", { yaml: "secret_previous: [hunter2]" }],
+    [
+      "a short secret from before in a file",
+      { yaml: "secret_previous_file: /s", files: { "/s": "hunter2\n" } },
+    ],
+    ["too many from before", { yaml: `secret_previous: [${"hunter2hunter2hunter2, ".repeat(4)}]` }],
   ])("are never shown: %s", (_, given) => {
     const problems = problemsOf(given);
     expect(problems.length).toBeGreaterThan(0);

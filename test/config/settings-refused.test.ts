@@ -302,6 +302,7 @@ test.each<[setting: string, yaml: string, message: string]>([
     'storage.durability: must be one of commit, fsync, relaxed, not "comit"; did you mean "commit"?',
   ],
   ["secret", "short", "secret: must have at least 16 characters"],
+  ["secret_previous", "short", "secret_previous[0]: must have at least 16 characters"],
   [
     "dns.servers",
     "[resolver.example.com]",

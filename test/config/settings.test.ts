@@ -119,6 +119,7 @@ describe("with nothing but an upstream, every setting has its default", () => {
       pushProviders: { apns: [], fcm: [], webpush: undefined, http: [] },
       storage: { mode: "sqlite", durability: "commit" },
       secret: undefined,
+      olderSecrets: [],
       dns: { servers: [], cacheTtlSec: 60 },
       tls: {
         certificates: [],
@@ -362,6 +363,7 @@ describe("values that are accepted", () => {
     ["storage.durability", "fsync", { storage: { mode: "sqlite", durability: "fsync" } }],
     ["storage.durability", "relaxed", { storage: { mode: "sqlite", durability: "relaxed" } }],
     ["secret", "0123456789012345", { secret: "0123456789012345" }],
+    ["secret_previous", "one, two and three", { olderSecrets: ["one, two and three"] }],
     [
       "dns.servers",
       "[10.0.0.53, '10.0.0.54:5353', '::1', '[::1]:53']",

@@ -11,6 +11,7 @@ import { parseUri } from "../../src/sip/uri.ts";
 
 const ids = new KeyedIds(Buffer.from("the secret of this install"));
 const mac = (text: string): string => ids.mac(text);
+const isMac = (sealed: string, given: string): boolean => ids.isMac(sealed, given);
 const seal: DialogSeal = { callId: "call-1", initiatorTag: "bob" };
 const token: DialogToken = {
   role: "callee",
@@ -31,7 +32,7 @@ describe("a dialog token", () => {
   test("opens for the dialog it was made for, whatever is in it", () => {
     fc.assert(
       fc.property(tokens, seals, (given, of) => {
-        expect(openDialogToken(buildDialogToken(given, of, mac), of, mac)).toEqual(given);
+        expect(openDialogToken(buildDialogToken(given, of, mac), of, isMac)).toEqual(given);
       }),
     );
   });
@@ -52,18 +53,18 @@ describe("a dialog token", () => {
       for (const character of characters) {
         if (text[at] === character) continue;
         const flipped = text.slice(0, at) + character + text.slice(at + 1);
-        expect(openDialogToken(flipped, seal, mac)).toBeUndefined();
+        expect(openDialogToken(flipped, seal, isMac)).toBeUndefined();
       }
     }
   });
 
   test("does not open cut short or made longer", () => {
     for (let length = 0; length < text.length; length += 1) {
-      expect(openDialogToken(text.slice(0, length), seal, mac)).toBeUndefined();
-      expect(openDialogToken(text.slice(length + 1), seal, mac)).toBeUndefined();
+      expect(openDialogToken(text.slice(0, length), seal, isMac)).toBeUndefined();
+      expect(openDialogToken(text.slice(length + 1), seal, isMac)).toBeUndefined();
     }
     for (const longer of [`${text}A`, `${text}=`, `${text}.`, `A${text}`, `${text}.${text}`]) {
-      expect(openDialogToken(longer, seal, mac)).toBeUndefined();
+      expect(openDialogToken(longer, seal, isMac)).toBeUndefined();
     }
   });
 
@@ -76,12 +77,14 @@ describe("a dialog token", () => {
       { callId: "call-1\0b", initiatorTag: "ob" },
     ],
   ])("does not open for %s", (_, other) => {
-    expect(openDialogToken(text, other, mac)).toBeUndefined();
+    expect(openDialogToken(text, other, isMac)).toBeUndefined();
   });
 
   test("does not open with the key of another install", () => {
     const others = new KeyedIds(Buffer.from("the secret of another install"));
-    expect(openDialogToken(text, seal, (sealed) => others.mac(sealed))).toBeUndefined();
+    expect(
+      openDialogToken(text, seal, (sealed, given) => others.isMac(sealed, given)),
+    ).toBeUndefined();
   });
 
   test.each([
@@ -96,14 +99,14 @@ describe("a dialog token", () => {
     `.${mac("")}`,
     `x.${mac("x")}`,
   ])("is not garbage such as %j", (garbage) => {
-    expect(openDialogToken(garbage, seal, mac)).toBeUndefined();
+    expect(openDialogToken(garbage, seal, isMac)).toBeUndefined();
   });
 
   test("that somebody makes up is never opened and never throws", () => {
     fc.assert(
       fc.property(fc.string({ unit: "binary" }), fc.string({ unit: "binary" }), (head, tail) => {
-        expect(openDialogToken(`${head}.${tail}`, seal, mac)).toBeUndefined();
-        expect(openDialogToken(head, seal, mac)).toBeUndefined();
+        expect(openDialogToken(`${head}.${tail}`, seal, isMac)).toBeUndefined();
+        expect(openDialogToken(head, seal, isMac)).toBeUndefined();
       }),
     );
   });

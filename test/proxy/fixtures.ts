@@ -102,6 +102,7 @@ export function buildInput(parts: InputParts = {}): ProxyInput {
     isUpstreamHost: (host, port) => `${host}:${port ?? 5060}` === "192.0.2.50:5060",
     callerBinding: () => bindings.find((binding) => binding.source === source),
     mac: (text) => IDS.mac(text),
+    isMac: (text, mac) => IDS.isMac(text, mac),
     ctidOf: (uri) => ctidOf(uri, POLICY),
     lookupFor: () => ({ ...LOOKUP, ...parts.lookup }),
     isReachable: ({ source: flow }) => parts.dead?.includes(flow) !== true,

@@ -79,6 +79,13 @@ describe("a request inside of a dialog", () => {
     expect(moved.requests[0]).toMatch(new RegExp(`^UPDATE sip:alice@${BED}`, "u"));
   });
 
+  test("wakes it by a reference that was given out before the install secret was rotated", async () => {
+    const dialog = await call();
+    dialog.sleep.world.ids.rotate("the secret that has come after it");
+    send(dialog, "UPDATE");
+    expect(dialog.sleep.pushes).toEqual(["request"]);
+  });
+
   test("goes on without the device when that does not come in time", async () => {
     const dialog = await call();
     send(dialog, "BYE");

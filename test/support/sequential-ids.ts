@@ -10,6 +10,11 @@ export class SequentialIds implements Ids {
   /** What fraction() gives, again and again. */
   nextFraction = 0.5;
 
+  /** From here on it has another secret: as text, and whether it still knows the one of every test install. */
+  rotate(secret: string, { isForgotten = false } = {}): void {
+    this.#keyed.use(Buffer.from(secret, "latin1"), isForgotten ? [] : [SECRET]);
+  }
+
   branch(): string {
     return `z9hG4bK-midreg-${this.#next()}`;
   }
@@ -28,6 +33,10 @@ export class SequentialIds implements Ids {
 
   mac(text: string): string {
     return this.#keyed.mac(text);
+  }
+
+  isMac(text: string, mac: string): boolean {
+    return this.#keyed.isMac(text, mac);
   }
 
   seal(text: string): string | undefined {
