@@ -224,7 +224,9 @@ export type PushResult =
   /** No answer before the deadline. */
   | "timeout"
   /** Too many wait already. */
-  | "overloaded";
+  | "overloaded"
+  /** It was not wanted any more before it had left. */
+  | "called-off";
 
 export interface PushOutcome {
   readonly result: PushResult;
@@ -244,8 +246,11 @@ export interface PushGateway {
   vapidKey(provider: string): string | undefined;
   /** Whether the push resource has the form its provider wants, so that a 555 can tell the device at once. */
   canPush(device: PushDevice): boolean;
-  /** Sends it, again where that helps, until its deadline. `done` is called once, never before `send` returns. */
-  send(push: Push, done: (outcome: PushOutcome) => void): void;
+  /**
+   * Sends it, again where that helps, until its deadline. `done` is called once, never before `send` returns. What is
+   * given back calls it off: what is not under way to the provider ends, what is ends as it would.
+   */
+  send(push: Push, done: (outcome: PushOutcome) => void): () => void;
 }
 
 /** A counter that the hot path increments directly. */

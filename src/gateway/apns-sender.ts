@@ -117,7 +117,10 @@ export class ApnsSender implements PushSender {
       case "aborted":
         return calledOff();
       case "lost":
-        return unavailable(result.reason, result.detail);
+        return {
+          ...unavailable(result.reason, result.detail),
+          health: result.isFirst ? "bad" : "unknown",
+        };
       case "answer":
         return readApnsAnswer(result.answer, this.#clock.wallMs() - this.#clock.nowMs());
       default:

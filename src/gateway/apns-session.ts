@@ -16,7 +16,13 @@ import { parseRetryAfter } from "./retry-after.ts";
 /** What became of a request: an answer, or why there is none. */
 export type SessionResult =
   | { readonly kind: "answer"; readonly answer: ApnsAnswer }
-  | { readonly kind: "lost"; readonly reason: string; readonly detail: string }
+  | {
+      readonly kind: "lost";
+      readonly reason: string;
+      readonly detail: string;
+      /** Whether it is the first that the connection has lost: its end is one failure, however much it takes along. */
+      readonly isFirst: boolean;
+    }
   | { readonly kind: "aborted" };
 
 export interface SessionRequest {
@@ -49,6 +55,7 @@ export class ApnsSession {
   #failure: readonly [reason: string, detail: string] = connectionFailure(undefined);
   readonly #callOffConnectLimit: () => void;
   #isPinging = false;
+  #hasLost = false;
 
   constructor(endpoint: string, ca: string | undefined, clock: GatewayClock) {
     this.#clock = clock;
@@ -108,7 +115,13 @@ export class ApnsSession {
   }
 
   #failWaiting(reason: string, detail: string): void {
-    for (const { resolve } of this.#waiting.splice(0)) resolve({ kind: "lost", reason, detail });
+    for (const { resolve } of this.#waiting.splice(0)) resolve(this.#lost(reason, detail));
+  }
+
+  #lost(reason: string, detail: string): SessionResult {
+    const isFirst = !this.#hasLost;
+    this.#hasLost = true;
+    return { kind: "lost", reason, detail, isFirst };
   }
 
   #drop(waiting: Waiting): void {
@@ -128,7 +141,9 @@ export class ApnsSession {
       this.#failWaiting(...this.#failure);
       return;
     }
-    if (this.#state === "connecting") return;
+    // A connection that has broken off ends its streams before it says so; then those that wait hear of it.
+    const isEnding = this.#session.destroyed || this.#session.closed;
+    if (this.#state === "connecting" || isEnding) return;
     while (this.#streams < this.#maxStreams) {
       const next = this.#waiting.shift();
       if (next === undefined) return;
@@ -157,8 +172,7 @@ export class ApnsSession {
   #resultOf(answer: ApnsAnswer | undefined, signal: AbortSignal): SessionResult {
     if (answer !== undefined) return { kind: "answer", answer };
     if (signal.aborted) return { kind: "aborted" };
-    const [reason, detail] = this.#failure;
-    return { kind: "lost", reason, detail };
+    return this.#lost(...this.#failure);
   }
 
   /** A connection that a middlebox has forgotten is found out here, and not by the deadline of every push. */
@@ -196,7 +210,8 @@ function readAnswer(
     const status = headers?.[":status"];
     // These say all by themselves, whatever has become of the connection since; to send again would be to push twice.
     const isClear = status === 200 || status === 410;
-    const isWhole = isClear || stream.readableEnded;
+    const hasEnded = stream.readableEnded && stream.rstCode === constants.NGHTTP2_NO_ERROR;
+    const isWhole = isClear || hasEnded;
     if (headers === undefined || status === undefined || !isWhole) done(undefined);
     else done({ status, ...readBody(body), retryAfterMs: retryAfterOf(headers, clock) });
   });

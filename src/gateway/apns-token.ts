@@ -1,6 +1,6 @@
 import type { KeyObject } from "node:crypto";
 import { signToken } from "./json-web-token.ts";
-import type { GatewayClock } from "./push-sender.ts";
+import { type GatewayClock, wallAheadMs, wasSetSince } from "./push-sender.ts";
 
 /** Apple wants tokens to be used for 20 to 60 minutes. */
 const LIFETIME_MS = 50 * 60_000;
@@ -13,12 +13,13 @@ export interface ApnsKey {
   readonly teamId: string;
 }
 
-/** The token that proves to Apple who sends a push, made anew every 50 minutes. */
+/** The token that proves to Apple who sends a push, made anew every 50 minutes, and when the clock was set. */
 export class ApnsToken {
   readonly #clock: GatewayClock;
   readonly #key: ApnsKey;
   #token = "";
   #madeAtMs = Number.NEGATIVE_INFINITY;
+  #madeAheadMs = 0;
   #forcedAtMs = Number.NEGATIVE_INFINITY;
 
   constructor(key: ApnsKey, clock: GatewayClock) {
@@ -27,7 +28,8 @@ export class ApnsToken {
   }
 
   get current(): string {
-    if (this.#clock.nowMs() - this.#madeAtMs >= LIFETIME_MS) this.#make();
+    const isOld = this.#clock.nowMs() - this.#madeAtMs >= LIFETIME_MS;
+    if (isOld || wasSetSince(this.#madeAheadMs, this.#clock)) this.#make();
     return this.#token;
   }
 
@@ -46,5 +48,6 @@ export class ApnsToken {
     const iat = Math.floor(this.#clock.wallMs() / 1000);
     this.#token = signToken(key, { kid: keyId }, { iss: teamId, iat });
     this.#madeAtMs = this.#clock.nowMs();
+    this.#madeAheadMs = wallAheadMs(this.#clock);
   }
 }

@@ -89,6 +89,11 @@ export class FcmAccess {
       const retryAfterMs = parseRetryAfter(retryAfter, this.#clock.wallMs());
       return failed(unavailable(String(status), "Google gives no access token", retryAfterMs));
     }
+    if (status === 200) {
+      return failed(
+        unavailable("no-access-token", "what should be Google's answer has no token in it"),
+      );
+    }
     return failed(refusedAccess("no-access-token", "Google refuses the service account"));
   }
 }

@@ -33,6 +33,9 @@ export function readFcmAnswer(answer: HttpAnswer, wallMs: number): Attempt {
   const [result, detail] = MEANINGS[reason] ?? byStatus(status);
   const retryAfterMs = parseRetryAfter(retryAfter, wallMs);
   if (result === "unavailable") return unavailable(reason, detail, retryAfterMs);
+  if (result === "rejected" && isOurFault(status, reason)) {
+    return { ...ended(result, reason, detail), health: "bad" };
+  }
   if (result !== "throttled") return ended(result, reason, detail);
   const pauseMs = retryAfterMs ?? FCM_RETRY_AFTER_MS;
   const outcome = outcomeOf("throttled", reason, detail);
@@ -67,6 +70,14 @@ function byStatus(status: number): readonly [PushResult, string] {
 }
 
 function ended(result: PushResult, reason: string, detail: string): Attempt {
-  const outcome = outcomeOf(result, reason, detail);
-  return { outcome, isRetriable: false, health: result === "rejected" ? "bad" : "good" };
+  return { outcome: outcomeOf(result, reason, detail), isRetriable: false, health: "good" };
+}
+
+/**
+ * Whether FCM would refuse the messages to other devices as well. Phones choose their tokens: what is wrong with single
+ * ones must not keep FCM from all.
+ */
+function isOurFault(status: number, reason: string): boolean {
+  if (reason === "THIRD_PARTY_AUTH_ERROR") return false;
+  return status < 400 || [401, 403, 404, 405].includes(status);
 }

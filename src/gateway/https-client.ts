@@ -97,10 +97,12 @@ function read(
     // What is longer is no error text; the connection is not worth reading it to its end.
     if (body.length > MAX_ANSWER_BYTES) response.destroy();
   });
-  response.on("error", fail);
-  response.on("close", () => {
-    const { statusCode: status = 0, headers } = response;
+  const { statusCode: status = 0, headers } = response;
+  const answer = (): void => {
     const retryAfter = headers["retry-after"];
     resolve({ kind: "answer", status, retryAfter, body: body.slice(0, MAX_ANSWER_BYTES) });
-  });
+  };
+  // What has been taken is not sent again because the rest of the answer is missing: that would be to push twice.
+  response.on("error", (error) => (status >= 200 && status < 300 ? answer() : fail(error)));
+  response.on("close", answer);
 }

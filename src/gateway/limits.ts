@@ -54,3 +54,9 @@ export const MAX_CALL_ID_LENGTH = 256;
 
 /** A file of a key is a few kilobytes. */
 export const MAX_KEY_FILE_BYTES = 65_536;
+
+/**
+ * How far the wall clock may move away from the steady one before what was signed by it is signed anew: less than
+ * providers mind, and more than a clock drifts while a token is used.
+ */
+export const MAX_WALL_DRIFT_MS = 60_000;

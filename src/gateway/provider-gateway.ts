@@ -41,7 +41,7 @@ export class ProviderGateway implements PushGateway {
     return this.#senderFor(device) !== undefined;
   }
 
-  send(push: Push, done: (outcome: PushOutcome) => void): void {
+  send(push: Push, done: (outcome: PushOutcome) => void): () => void {
     const { provider } = push.device;
     const sender = this.#senderFor(push.device);
     const startedMs = this.#modules.clock.nowMs();
@@ -52,16 +52,11 @@ export class ProviderGateway implements PushGateway {
       done(outcome);
     };
     if (sender === undefined) {
-      this.#endSoon(finish, outcomeOf("rejected", "no-provider", "no provider is set up for it"));
-      return;
+      const none = outcomeOf("rejected", "no-provider", "no provider is set up for it");
+      return this.#endSoon(finish, none);
     }
     const lane = this.#laneFor(sender, push.device);
-    if (lane === undefined) {
-      const detail = "too many push services at once";
-      this.#endSoon(finish, outcomeOf("overloaded", "too-many-hosts", detail));
-      return;
-    }
-    lane.send(push, finish);
+    return lane === undefined ? this.#endSoon(finish, TOO_MANY_HOSTS) : lane.send(push, finish);
   }
 
   /** Reads all keys anew. Throws a `GatewayError` when one cannot be used; then all of them stay. */
@@ -76,7 +71,7 @@ export class ProviderGateway implements PushGateway {
   /** Ends what is under way and closes all connections. */
   stop(): void {
     for (const lanes of this.#lanes.values()) {
-      for (const lane of lanes.values()) lane.stop();
+      for (const lane of lanes.values()) lane.stop(STOPPING);
     }
     for (const sender of this.#senders) sender.stop();
   }
@@ -87,21 +82,18 @@ export class ProviderGateway implements PushGateway {
     );
   }
 
-  #endSoon(finish: (outcome: PushOutcome) => void, outcome: PushOutcome): void {
+  #endSoon(finish: (outcome: PushOutcome) => void, outcome: PushOutcome): () => void {
     this.#modules.clock.after(0, () => finish(outcome));
+    return nothing;
   }
 
-  /** Makes room by forgetting a lane about which there is nothing to remember; undefined when there is none. */
+  /** Undefined when there is no room for one more. */
   #laneFor(sender: PushSender, device: PushDevice): PushLane | undefined {
     const lanes = this.#lanes.get(sender) ?? new Map<string, PushLane>();
     const name = sender.laneOf(device);
     const known = lanes.get(name);
     if (known !== undefined) return known;
-    if (lanes.size >= MAX_LANES) {
-      const idle = [...lanes].find(([, lane]) => lane.isIdle);
-      if (idle === undefined) return undefined;
-      lanes.delete(idle[0]);
-    }
+    if (lanes.size >= MAX_LANES && !makeRoom(lanes)) return undefined;
     const lane = new PushLane(sender, this.#laneModules(sender));
     lanes.set(name, lane);
     return lane;
@@ -140,3 +132,24 @@ export class ProviderGateway implements PushGateway {
     );
   }
 }
+
+/**
+ * Ends a lane about which there is nothing to remember, or else one that fails, with what waits in it: phones name the
+ * push services, and whoever names many that do not exist must not keep midreg from those that do.
+ */
+function makeRoom(lanes: Map<string, PushLane>): boolean {
+  const all = [...lanes];
+  const given = all.find(([, lane]) => lane.isIdle) ?? all.find(([, lane]) => lane.isFailing);
+  if (given === undefined) return false;
+  const [name, lane] = given;
+  lanes.delete(name);
+  lane.stop(TOO_MANY_HOSTS);
+  return true;
+}
+
+const TOO_MANY_HOSTS = outcomeOf("overloaded", "too-many-hosts", "too many push services at once");
+
+const STOPPING = outcomeOf("unavailable", "stopping", "midreg is stopping");
+
+/** Calls nothing off, since nothing is under way. */
+const nothing = (): void => undefined;

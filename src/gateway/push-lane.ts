@@ -42,7 +42,7 @@ interface Entry {
 }
 
 /**
- * The pushes for one place: a bounded queue, as many attempts at once as the sender allows, and further attempts as
+ * The pushes for one place: a bounded queue, where those to refresh come last, as many attempts at once as the sender allows, and further attempts as
  * long as the push's deadline allows. While the provider is to be left alone, pushes wait if that ends before their
  * deadline, and fail at once if it does not, so that nobody waits for nothing.
  */
@@ -51,7 +51,9 @@ export class PushLane {
   readonly #modules: LaneModules;
   readonly #breaker = new Breaker();
   readonly #all = new Set<Entry>();
+  /** Those that somebody waits for, and those that come after them. */
   #ready: Entry[] = [];
+  #patient: Entry[] = [];
   #inFlight = 0;
   #pausedUntilMs = Number.NEGATIVE_INFINITY;
   /** Why nothing is sent at the moment. */
@@ -78,12 +80,13 @@ export class PushLane {
     return this.size === 0 && !this.isFailing && this.#openAtMs <= this.#modules.clock.nowMs();
   }
 
-  send(push: Push, done: (outcome: PushOutcome) => void): void {
+  /** Gives back what calls it off, as long as it is not under way. */
+  send(push: Push, done: (outcome: PushOutcome) => void): () => void {
     const { clock } = this.#modules;
     const refusal = this.#refusal(push);
     if (refusal !== undefined) {
       clock.after(0, () => done(refusal));
-      return;
+      return () => undefined;
     }
     const entry: Entry = {
       push,
@@ -96,8 +99,11 @@ export class PushLane {
       callOffRetry: () => undefined,
     };
     this.#all.add(entry);
-    this.#ready.push(entry);
+    this.#makeReady(entry);
     this.#pump();
+    return () => {
+      if (entry.phase !== "in-flight") this.#finish(entry, CALLED_OFF);
+    };
   }
 
   /** Something has changed that may have been at fault: the provider is tried at once. */
@@ -109,9 +115,8 @@ export class PushLane {
   }
 
   /** Ends everything that waits or is under way. */
-  stop(): void {
+  stop(outcome: PushOutcome): void {
     this.#callOffWakeUp?.();
-    const outcome = outcomeOf("unavailable", "stopping", "midreg is stopping");
     for (const entry of this.#all) this.#finish(entry, outcome);
   }
 
@@ -136,7 +141,7 @@ export class PushLane {
     }
     const limit = this.#breaker.isProbing ? 1 : this.#sender.maxInFlight;
     while (this.#inFlight < limit) {
-      const entry = this.#ready.shift();
+      const entry = this.#ready.shift() ?? this.#patient.shift();
       if (entry === undefined) return;
       if (entry.phase === "ready") void this.#attempt(entry);
     }
@@ -202,6 +207,13 @@ export class PushLane {
       this.#finish(entry, outcome);
     }
     this.#ready = this.#ready.filter(({ phase }) => phase === "ready");
+    this.#patient = this.#patient.filter(({ phase }) => phase === "ready");
+  }
+
+  /** A device that is to refresh its registration has minutes for it; a caller has seconds. */
+  #makeReady(entry: Entry): void {
+    const queue = entry.push.purpose === "refresh" ? this.#patient : this.#ready;
+    queue.push(entry);
   }
 
   #settle(entry: Entry, attempt: Attempt): void {
@@ -217,7 +229,7 @@ export class PushLane {
     entry.phase = "waiting";
     entry.callOffRetry = clock.after(delayMs, () => {
       entry.phase = "ready";
-      this.#ready.push(entry);
+      this.#makeReady(entry);
       this.#pump();
     });
   }
@@ -247,6 +259,8 @@ export class PushLane {
     entry.done(outcome);
   }
 }
+
+const CALLED_OFF = outcomeOf("called-off", "", "it was not wanted any more");
 
 function isOver({ phase }: Entry): boolean {
   return phase === "over";

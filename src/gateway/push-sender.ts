@@ -1,5 +1,6 @@
 import type { PushDevice } from "../location/push-device.ts";
 import type { Push, PushOutcome, PushResult } from "../ports.ts";
+import { MAX_WALL_DRIFT_MS } from "./limits.ts";
 
 /** Time as the senders need it. Steady milliseconds, except for `wallMs`. */
 export interface GatewayClock {
@@ -86,4 +87,17 @@ export function ttlSec(push: Push, clock: GatewayClock): number {
 /** The deadline on the wall clock, in seconds since the epoch. */
 export function expiresAtSec(push: Push, clock: GatewayClock): number {
   return Math.ceil((push.deadlineMs - clock.nowMs() + clock.wallMs()) / 1000);
+}
+
+/**
+ * Wall time minus steady time. What is signed has wall times in it: when this changes the clock was set, and what was
+ * signed before is too old or not yet valid to the provider.
+ */
+export function wallAheadMs(clock: GatewayClock): number {
+  return clock.wallMs() - clock.nowMs();
+}
+
+/** Whether the wall clock was set since then. A clock that is disciplined drifts by less. */
+export function wasSetSince(thenAheadMs: number, clock: GatewayClock): boolean {
+  return Math.abs(wallAheadMs(clock) - thenAheadMs) > MAX_WALL_DRIFT_MS;
 }

@@ -19,6 +19,8 @@ export function parseSubscription(
   if (written.length > MAX_URL_LENGTH || !/^https:\/\/[!-~]+$/iu.test(written)) return undefined;
   if (!URL.canParse(written)) return undefined;
   const url = new URL(written);
+  // A name that ends in a period is the same host, and would be another origin.
+  url.hostname = url.hostname.replace(/\.$/u, "");
   const hasCredentials = url.username !== "" || url.password !== "" || written.includes("@");
   if (url.protocol !== "https:" || hasCredentials || url.hash !== "") return undefined;
   const isListed = hosts.some((pattern) => isAt(url, pattern));
@@ -29,7 +31,7 @@ export function parseSubscription(
 function isAt({ hostname, port }: URL, pattern: string): boolean {
   const [, host = "", wanted = "443"] = /^(.*?)(?::(\d+))?$/u.exec(withoutColons(pattern)) ?? [];
   if ((port === "" ? "443" : port) !== wanted) return false;
-  const name = withoutColons(hostname).replace(/\.$/u, "");
+  const name = withoutColons(hostname);
   if (host === "*") return true;
   return host.startsWith("*.") ? name.endsWith(host.slice(1)) : name === host;
 }

@@ -16,6 +16,8 @@ import {
   type PushSender,
   ttlSec,
   unavailable,
+  wallAheadMs,
+  wasSetSince,
 } from "./push-sender.ts";
 import { parseRetryAfter } from "./retry-after.ts";
 import { parseSubscription, type Subscription } from "./subscription.ts";
@@ -42,6 +44,7 @@ interface Access {
 interface VapidToken {
   readonly token: string;
   readonly usedUntilMs: number;
+  readonly madeAheadMs: number;
 }
 
 /** RFC 8292 section 2: no token may hold for more than 24 hours; ours hold for twelve, and are used for half of it. */
@@ -145,13 +148,18 @@ export class WebPushSender implements PushSender {
     const { tokens, key } = this.#access;
     const nowMs = this.#clock.nowMs();
     const known = tokens.get(origin);
-    if (known !== undefined && nowMs < known.usedUntilMs) return known.token;
+    const isGood =
+      known !== undefined &&
+      nowMs < known.usedUntilMs &&
+      !wasSetSince(known.madeAheadMs, this.#clock);
+    if (isGood) return known.token;
     const exp = Math.floor(this.#clock.wallMs() / 1000) + TOKEN_SEC;
     const claims = { aud: origin, exp, sub: this.#options.subject };
     const token = signToken(key, { typ: "JWT" }, claims);
     const [oldest] = tokens.keys();
     if (oldest !== undefined && tokens.size >= MAX_LANES) tokens.delete(oldest);
-    tokens.set(origin, { token, usedUntilMs: nowMs + TOKEN_USED_MS });
+    const madeAheadMs = wallAheadMs(this.#clock);
+    tokens.set(origin, { token, usedUntilMs: nowMs + TOKEN_USED_MS, madeAheadMs });
     return token;
   }
 

@@ -110,7 +110,9 @@ export class WebhookSender implements PushSender {
       return unavailable(reason, "the server has an error of its own", retryAfterMs);
     const isRedirect = status >= 300 && status < 400;
     const detail = isRedirect ? "the server redirects; set the final url" : "the server refuses it";
-    return { ...ended("rejected", reason, detail), health: "bad" };
+    // What is wrong with single tokens, which phones choose, must not keep the server from all others.
+    const isOurFault = isRedirect || [401, 403, 405].includes(status);
+    return { ...ended("rejected", reason, detail), health: isOurFault ? "bad" : "good" };
   }
 }
 

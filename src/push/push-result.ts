@@ -9,7 +9,8 @@ type WakePushResult =
   | "throttled"
   | "unavailable"
   | "timeout"
-  | "overloaded";
+  | "overloaded"
+  | "called-off";
 
 /**
  * Whether nobody need wait any longer. A push that was not taken this time says nothing of the device: it may come by
@@ -25,6 +26,7 @@ export function isHopeless(result: WakePushResult): result is "dead-token" | "re
     case "unavailable":
     case "timeout":
     case "overloaded":
+    case "called-off":
       return false;
     default:
       return result satisfies never;

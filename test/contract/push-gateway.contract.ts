@@ -4,6 +4,7 @@
  */
 import { readFileSync, writeFileSync } from "node:fs";
 import { describe, expect, test } from "vitest";
+import { BREAKER_FAILURES } from "../../src/gateway/limits.ts";
 import type { PushDevice } from "../../src/location/push-device.ts";
 import { PushWorld, REAL_CLOCK } from "../gateway/fixtures.ts";
 
@@ -17,6 +18,8 @@ export interface PushSenderContract {
   readonly dead: string;
   readonly throttled: string;
   readonly broken: string;
+  /** What is refused for the sake of one device or message. */
+  readonly refused: string;
   /** The file with the key that midreg pushes with. */
   readonly keyFile: (world: PushWorld) => string;
   /** Another key of the same form. */
@@ -24,7 +27,7 @@ export interface PushSenderContract {
 }
 
 export function testPushSender(contract: PushSenderContract): void {
-  const { name, provider, dead, throttled, broken } = contract;
+  const { name, provider, dead, throttled, broken, refused } = contract;
   const device = (world: PushWorld, beginning = "aa"): PushDevice =>
     contract.device(beginning, world.server.origin);
 
@@ -58,6 +61,18 @@ export function testPushSender(contract: PushSenderContract): void {
       expect(await world.push(device(world, "dead"))).toMatchObject({ result: "dead-token" });
       expect(world.lines).toHaveLength(1);
       expect(await world.push(device(world, "aa"))).toMatchObject({ result: "accepted" });
+    });
+
+    test("devices that are refused again and again, as phones can bring about, cost the others nothing", async () => {
+      const world = await PushWorld.open();
+      world.fail(`${provider}:5ad:${refused}`);
+      for (let count = 0; count < 2 * BREAKER_FAILURES; count += 1) {
+        // oxlint-disable-next-line no-await-in-loop -- Failures in a row.
+        const outcome = await world.push(device(world, "5ad"));
+        expect(outcome).toMatchObject({ result: "rejected", reason: refused });
+      }
+      expect(await world.push(device(world, "aa"))).toMatchObject({ result: "accepted" });
+      expect(world.log.lines.join("")).not.toContain("is left alone");
     });
 
     test("an error of the provider is tried again", async () => {

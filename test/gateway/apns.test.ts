@@ -195,6 +195,20 @@ describe("the token that proves midreg to Apple", () => {
     expect(token.current).not.toBe(first);
   });
 
+  test("is made anew when the wall clock was set, since Apple compares it with its own", () => {
+    const { clock, token } = open();
+    const first = token.current;
+    clock.advance(MINUTE_MS);
+    clock.stepWall(30_000);
+    expect(token.current).toBe(first);
+    clock.stepWall(-2 * 3_600_000);
+    const second = token.current;
+    expect(second).not.toBe(first);
+    const claims = Buffer.from(second.split(".")[1] ?? "", "base64url").toString();
+    expect(JSON.parse(claims)).toMatchObject({ iat: Math.floor(clock.wallMs() / 1000) });
+    expect(token.current).toBe(second);
+  });
+
   test("is made anew once when Apple calls it too old, and not again within twenty minutes", () => {
     const { clock, token } = open();
     const first = token.current;

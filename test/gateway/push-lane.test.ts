@@ -15,7 +15,7 @@ import {
   type PushSender,
   unavailable,
 } from "../../src/gateway/push-sender.ts";
-import type { PushOutcome } from "../../src/ports.ts";
+import type { Push, PushOutcome, PushPurpose } from "../../src/ports.ts";
 import { VirtualClock } from "../support/virtual-clock.ts";
 import { buildPush, devices, KeptLog, settle, virtualTimers } from "./fixtures.ts";
 
@@ -23,8 +23,9 @@ import { buildPush, devices, KeptLog, settle, virtualTimers } from "./fixtures.t
 class Scripted implements PushSender {
   readonly provider = "apns";
   readonly maxInFlight = 2;
-  /** When each attempt was made. */
+  /** When each attempt was made, and what for. */
   readonly attemptsMs: number[] = [];
+  readonly purposes: string[] = [];
   /** What each attempt ends with; undefined: with nothing until it is called off. */
   answer: () => Attempt | undefined = accepted;
   readonly #clock: VirtualClock;
@@ -41,7 +42,8 @@ class Scripted implements PushSender {
     return "";
   }
 
-  async attempt(_: unknown, signal: AbortSignal): Promise<Attempt> {
+  async attempt({ purpose }: Push, signal: AbortSignal): Promise<Attempt> {
+    this.purposes.push(purpose);
     this.attemptsMs.push(this.#clock.nowMs());
     const answer = this.answer();
     if (answer !== undefined) return answer;
@@ -65,7 +67,7 @@ interface Scene {
   readonly lane: PushLane;
   readonly log: KeptLog;
   /** Sends a push that is of use for so long; what it ended with is added to `ended`. */
-  readonly send: (lifetimeMs?: number) => void;
+  readonly send: (lifetimeMs?: number, purpose?: PushPurpose) => () => void;
   readonly ended: PushOutcome[];
   readonly advance: (byMs: number) => Promise<void>;
 }
@@ -77,9 +79,10 @@ function build(): Scene {
   const modules = { clock: virtualTimers(clock), fraction: () => 0, log, retried: () => undefined };
   const lane = new PushLane(sender, modules);
   const ended: PushOutcome[] = [];
-  const send = (lifetimeMs = 10_000): void => {
-    const push = buildPush(devices.apns("aa"), { deadlineMs: clock.nowMs() + lifetimeMs });
-    lane.send(push, (outcome) => ended.push(outcome));
+  const send = (lifetimeMs = 10_000, purpose: PushPurpose = "call"): (() => void) => {
+    const deadlineMs = clock.nowMs() + lifetimeMs;
+    const push = buildPush(devices.apns("aa"), { purpose, deadlineMs });
+    return lane.send(push, (outcome) => ended.push(outcome));
   };
   const advance = async (byMs: number): Promise<void> => {
     for (let left = byMs; left > 0; left -= 50) {
@@ -131,6 +134,42 @@ describe("a lane", () => {
     expect(sender.attemptsMs).toHaveLength(2);
     await advance(1000);
     expect(results(ended)).toEqual(["timeout", "timeout", "timeout", "timeout", "timeout"]);
+  });
+
+  test("sends what somebody waits for before what is to refresh", async () => {
+    const { sender, send, advance } = build();
+    sender.answer = () => undefined;
+    for (let count = 0; count < 3; count += 1) send(1000, "refresh");
+    send(5000, "message");
+    send(5000, "call");
+    await advance(1000);
+    expect(sender.purposes).toEqual(["refresh", "refresh", "message", "call"]);
+  });
+
+  test("sends nothing that was called off before it was its turn, nor again what was", async () => {
+    const { sender, lane, send, ended, advance } = build();
+    sender.answer = broken;
+    const callOffs = [send(), send(), send()];
+    sender.answer = accepted;
+    callOffs[2]?.();
+    await advance(50);
+    callOffs[0]?.();
+    await advance(5000);
+    expect(results(ended)).toEqual(["called-off", "called-off", "accepted"]);
+    expect(sender.attemptsMs).toHaveLength(3);
+    expect(lane.size).toBe(0);
+  });
+
+  test("lets what is under way end as it does, though it is called off", async () => {
+    const { sender, send, ended, advance } = build();
+    sender.answer = () => undefined;
+    const callOff = send(1000);
+    callOff();
+    callOff();
+    await advance(500);
+    expect(results(ended)).toEqual([]);
+    await advance(1000);
+    expect(results(ended)).toEqual(["timeout"]);
   });
 
   test("tries again after a growing wait, and not beyond the deadline", async () => {
@@ -203,7 +242,7 @@ describe("a lane", () => {
     send(1000);
     await advance(1);
     expect(results(ended)).toEqual(["overloaded queue-full"]);
-    lane.stop();
+    lane.stop(outcomeOf("unavailable", "stopping", ""));
     expect(lane.size).toBe(0);
     expect(new Set(results(ended))).toEqual(
       new Set(["overloaded queue-full", "unavailable stopping"]),

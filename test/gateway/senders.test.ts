@@ -25,6 +25,7 @@ testPushSender({
   dead: "Unregistered",
   throttled: "TooManyRequests",
   broken: "ServiceUnavailable",
+  refused: "BadTopic",
   keyFile: ({ server }) => server.keys.files.apnsKey,
   otherKey: newEcKey,
 });
@@ -36,6 +37,7 @@ testPushSender({
   dead: "UNREGISTERED",
   throttled: "QUOTA_EXCEEDED",
   broken: "UNAVAILABLE",
+  refused: "THIRD_PARTY_AUTH_ERROR",
   keyFile: ({ server }) => server.keys.files.serviceAccount,
   otherKey: newServiceAccount,
 });
@@ -47,6 +49,7 @@ testPushSender({
   dead: "410",
   throttled: "429",
   broken: "503",
+  refused: "413",
   keyFile: ({ server }) => server.keys.files.vapidKey,
   otherKey: newEcKey,
 });
@@ -58,6 +61,7 @@ testPushSender({
   dead: "410",
   throttled: "429",
   broken: "503",
+  refused: "404",
   keyFile: ({ server }) => server.keys.files.webhookSecret,
   otherKey: () => "another secret of good length",
 });

@@ -1,9 +1,10 @@
 import * as fc from "fast-check";
 import { describe, expect, test } from "vitest";
+import { BREAKER_FAILURES, MAX_LANES } from "../../src/gateway/limits.ts";
 import { isPublicAddress, lookupPublic } from "../../src/gateway/public-address.ts";
 import { parseSubscription } from "../../src/gateway/subscription.ts";
 import { runs } from "../support/effort.ts";
-import { devices, PushWorld } from "./fixtures.ts";
+import { devices, PushWorld, REAL_CLOCK } from "./fixtures.ts";
 
 describe("an address that a subscription may be at", () => {
   test.each(["8.8.8.8", "172.32.0.1", "100.128.0.1", "2606:4700::1111", "2a00:1450:4001::5"])(
@@ -58,6 +59,7 @@ describe("a subscription", () => {
     "https://push.example.com/a/b?c=d",
     "https://PUSH.example.com:443/x",
     "https://db5p.notify.example.net/w/",
+    "https://push.example.com./x",
     "https://other.example.com:8443/",
     "https://[::1]:9/x",
   ])("%s may be pushed to", (url) => {
@@ -86,6 +88,11 @@ describe("a subscription", () => {
     `https://push.example.com/${"x".repeat(2048)}`,
   ])("%j may not", (url) => {
     expect(parseSubscription(url, HOSTS)).toBeUndefined();
+  });
+
+  test("at a name that ends in a period is at the same push service", () => {
+    const { url, origin } = parseSubscription("https://push.example.com./x", HOSTS) ?? {};
+    expect([url, origin]).toEqual(["https://push.example.com/x", "https://push.example.com"]);
   });
 
   test("whatever a phone writes, midreg connects to listed hosts only", () => {
@@ -166,5 +173,52 @@ describe("a push to a push service", () => {
     const device = devices.webpush("aa", world.server.origin);
     expect(world.gateway.canPush(device)).toBe(true);
     expect(world.gateway.canPush({ ...device, param: "x" })).toBe(false);
+  });
+});
+
+describe("push services that phones have made up", () => {
+  const MANY = 70;
+
+  /** All hosts are listed, as with *.DOMAIN, and at most of them nobody listens. */
+  async function openToAll(): Promise<{ world: PushWorld; origins: string[] }> {
+    const world = await PushWorld.open((yaml) =>
+      yaml.replace(/hosts: \["127.0.0.1(:\d+)"\]/u, 'hosts: ["*$1"]'),
+    );
+    const { port } = new URL(world.server.origin);
+    const origins = Array.from({ length: MANY }, (_, at) => `https://127.0.9.${at + 1}:${port}`);
+    return { world, origins };
+  }
+
+  test("do not keep midreg from those that are there, though they have failed", async () => {
+    const { world, origins } = await openToAll();
+    const deadlineMs = REAL_CLOCK.nowMs() + 1500;
+    const sent = origins.flatMap((origin) =>
+      Array.from({ length: BREAKER_FAILURES }, async (_, at) =>
+        world.push(devices.webpush(`a${at}`, origin), { deadlineMs }),
+      ),
+    );
+    await Promise.all(sent);
+    const outcome = await world.push(devices.webpush("aa", world.server.origin));
+    expect(outcome).toMatchObject({ result: "accepted" });
+  });
+
+  test("nor while pushes wait for them, as those to refresh can for long", async () => {
+    const { world, origins } = await openToAll();
+    const waiting = origins.flatMap((origin) =>
+      Array.from({ length: BREAKER_FAILURES + 1 }, async (_, at) =>
+        world.push(devices.webpush(`a${at}`, origin), {
+          purpose: "refresh",
+          deadlineMs: REAL_CLOCK.nowMs() + 600_000,
+        }),
+      ),
+    );
+    await expect
+      .poll(() => world.log.lines.filter((line) => line.includes("is left alone")).length)
+      .toBeGreaterThanOrEqual(MAX_LANES);
+    const outcome = await world.push(devices.webpush("aa", world.server.origin));
+    expect(outcome).toMatchObject({ result: "accepted" });
+    world.gateway.stop();
+    const results = (await Promise.all(waiting)).map(({ reason }) => reason);
+    expect(new Set(results)).toEqual(new Set(["too-many-hosts", "stopping"]));
   });
 });

@@ -15,7 +15,7 @@ const ACCEPTED: PushOutcome = {
   deadSinceMs: undefined,
 };
 
-/** Push providers in memory: takes everything down, and answers as it is told, 20 ms later. */
+/** Push providers in memory: takes everything down, and answers as it is told a little later. */
 export class FakeGateway implements PushGateway {
   readonly providers: readonly string[];
   readonly sent: Push[] = [];
@@ -23,6 +23,12 @@ export class FakeGateway implements PushGateway {
   onPush: (push: Push) => void = () => undefined;
   /** What the next pushes are answered; what is undefined never is. */
   answer: (push: Push) => Partial<PushOutcome> | undefined = () => ACCEPTED;
+  /** How long a provider takes to answer. */
+  delayMs = 20;
+  /** While it is set pushes wait in a queue, from which they can be called off. */
+  isBusy = false;
+  readonly calledOff: Push[] = [];
+  #queue: (() => void)[] = [];
   readonly #clock: Pick<VirtualClock, "later">;
   readonly #vapidKey: string;
 
@@ -44,13 +50,29 @@ export class FakeGateway implements PushGateway {
     return prid !== "" && (provider === "webpush" ? param === "" : param !== "");
   }
 
-  send(push: Push, done: (outcome: PushOutcome) => void): void {
-    this.sent.push(push);
-    this.#clock.later(20, () => {
-      this.onPush(push);
-      const answer = this.answer(push);
-      if (answer !== undefined) done({ ...ACCEPTED, ...answer });
-    });
+  send(push: Push, done: (outcome: PushOutcome) => void): () => void {
+    const leave = (): void => {
+      this.sent.push(push);
+      this.#clock.later(this.delayMs, () => {
+        this.onPush(push);
+        const answer = this.answer(push);
+        if (answer !== undefined) done({ ...ACCEPTED, ...answer });
+      });
+    };
+    if (this.isBusy) this.#queue.push(leave);
+    else leave();
+    return () => {
+      if (!this.#queue.includes(leave)) return;
+      this.#queue = this.#queue.filter((other) => other !== leave);
+      this.calledOff.push(push);
+      done({ ...ACCEPTED, result: "called-off" });
+    };
+  }
+
+  /** What waits in the queue leaves. */
+  goOn(): void {
+    this.isBusy = false;
+    for (const leave of this.#queue.splice(0)) leave();
   }
 }
 
