@@ -78,7 +78,7 @@ export const MAX_PINGS_IN_FLIGHT = 20_000;
 export const REFRESH_TICK_MS = 1000;
 export const MAX_REFRESH_LOOKS_PER_TICK = 20_000;
 
-/** Pushes to refresh that wait for a provider; calls must not queue behind them. */
+/** Pushes to refresh that wait for one provider, which has room for others that way. */
 export const MAX_REFRESH_PUSHES_IN_FLIGHT = 1000;
 
 /** An INVITE branch without a final answer is cancelled after this (RFC 3261 section 16.6 step 11). */
@@ -126,6 +126,13 @@ export const MAX_WAITING_PER_WAKE = 32;
  * leaves the device time to answer (RFC 4320 section 4, RFC 8599 section 5.6.2).
  */
 export const MAX_NON_INVITE_WAKE_MS = 20_000;
+
+/**
+ * For how long a device that was heard is awake for what is neither call nor message. Main registrars send NOTIFY
+ * after each REGISTER (Asterisk, of waiting messages): if that woke the device, whose REGISTER is the answer, it would not
+ * come to rest.
+ */
+export const JUST_HEARD_MS = 10_000;
 
 /** How long a push that an operator sends may take: less than the operator's client waits. */
 export const PUSH_TEST_MS = 8000;

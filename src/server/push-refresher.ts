@@ -1,6 +1,6 @@
 import type { Binding } from "../location/binding.ts";
 import type { AorChange } from "../location/change.ts";
-import { parsePush } from "../location/push-device.ts";
+import { type PushDevice, parsePush } from "../location/push-device.ts";
 import type {
   LocationStore,
   Log,
@@ -54,7 +54,8 @@ export class PushRefresher implements TimerOwner {
   readonly #trying = new Map<string, Trying>();
   /** The first second that is not done with. */
   #nextSec = 0;
-  #inFlight = 0;
+  /** Pushes under way, by provider: one that does not answer holds up no other. */
+  readonly #inFlight = new Map<string, number>();
   #isStopped = false;
 
   constructor(options: PushOptions, modules: PushRefresherModules) {
@@ -91,7 +92,6 @@ export class PushRefresher implements TimerOwner {
     let pushes = (this.#options.refreshRate * REFRESH_TICK_MS) / 1000;
     let looks = MAX_REFRESH_LOOKS_PER_TICK;
     while (this.#nextSec <= nowSec && pushes > 0 && looks > 0) {
-      if (this.#inFlight >= MAX_REFRESH_PUSHES_IN_FLIGHT) break;
       const ctid = this.#slots.get(this.#nextSec)?.pop();
       looks -= 1;
       if (ctid === undefined) {
@@ -107,7 +107,7 @@ export class PushRefresher implements TimerOwner {
     this.#secOf.delete(ctid);
     const found = this.#modules.store.lookupCtid(ctid);
     if (found === undefined) this.#trying.delete(ctid);
-    else if (this.#isDue(found.binding)) return this.#push(found.aor, found.binding);
+    else if (this.#isDue(found.binding)) return this.#pushOrWait(found.aor, found.binding);
     else this.#schedule(found.binding);
     return false;
   }
@@ -117,27 +117,38 @@ export class PushRefresher implements TimerOwner {
     return dueMs !== undefined && dueMs <= this.#modules.nowMs();
   }
 
-  #push(aor: string, binding: Binding): boolean {
+  #pushOrWait(aor: string, binding: Binding): boolean {
     const device = parsePush(binding.push);
     if (device === undefined) return false;
+    const isBusy = this.#inFlightBy(device.provider) >= MAX_REFRESH_PUSHES_IN_FLIGHT;
+    if (isBusy) this.#enter(binding.ctid, toSec(this.#modules.nowMs()) + BUSY_WAIT_SEC);
+    else this.#push(aor, binding, device);
+    return !isBusy;
+  }
+
+  #inFlightBy(provider: string): number {
+    return this.#inFlight.get(provider) ?? 0;
+  }
+
+  #push(aor: string, binding: Binding, device: PushDevice): void {
     const { ctid, push, expiresAtMs } = binding;
     const { gateway, ids, nowMs } = this.#modules;
     const atMs = nowMs();
     const count = (this.#triesOf(binding)?.count ?? 0) + 1;
     this.#trying.set(ctid, { count, atMs, expiresAtMs });
     this.#schedule(binding);
-    this.#inFlight += 1;
+    const { provider } = device;
+    this.#inFlight.set(provider, this.#inFlightBy(provider) + 1);
     const topic = ids.mac(`refresh ${ctid}`);
     // What has not got through by the time of the next one would wake the device twice.
     const deadlineMs = atMs + this.#options.refreshRetryMs * 2 ** (count - 1);
     gateway.send(
       { device, purpose: "refresh", topic, callId: "", caller: undefined, deadlineMs },
       (outcome) => {
-        this.#inFlight -= 1;
+        this.#inFlight.set(provider, this.#inFlightBy(provider) - 1);
         this.#ended(aor, { ctid, push, atMs }, outcome);
       },
     );
-    return true;
   }
 
   #ended(
@@ -175,13 +186,19 @@ export class PushRefresher implements TimerOwner {
     }
     const sec = Math.max(toSec(dueMs) + 1, this.#nextSec);
     const known = this.#secOf.get(ctid);
-    if (known !== undefined && known <= sec) return;
+    if (known === undefined || known > sec) this.#enter(ctid, sec);
+  }
+
+  #enter(ctid: string, sec: number): void {
     this.#secOf.set(ctid, sec);
     const slot = this.#slots.get(sec);
     if (slot === undefined) this.#slots.set(sec, [ctid]);
     else slot.push(ctid);
   }
 }
+
+/** How much later a device is looked at again whose provider has enough to do. */
+const BUSY_WAIT_SEC = 5;
 
 function toSec(ms: number): number {
   return Math.floor(ms / 1000);

@@ -1,3 +1,4 @@
+import { canonicalAor } from "../location/address-of-record.ts";
 import type { AorRecord } from "../location/binding.ts";
 import type { FlowEnd, Listener, Receiver, Source } from "../ports.ts";
 import type { RegisterPolicy } from "../registrar/register-policy.ts";
@@ -91,8 +92,8 @@ export class Server implements Receiver {
    */
   async drain(): Promise<boolean> {
     this.#isDraining = true;
-    const { sweep, refresher, outbox, pinger, upstreams, clock, transactions, queue } =
-      this.#context;
+    const { sweep, refresher, waker, outbox, pinger, upstreams } = this.#context;
+    const { clock, transactions, queue } = this.#context;
     sweep.stop();
     refresher?.stop();
     outbox.stop();
@@ -108,9 +109,12 @@ export class Server implements Receiver {
       };
       onTimer();
     });
+    const isDone = !isOpen();
+    // Nobody retransmits a call that was answered with 100.
+    waker?.stop();
     this.#timers.stop();
     await this.#modules.transport.stop();
-    return !isOpen();
+    return isDone;
   }
 
   /** Takes one message. A fault of midreg's own costs that message and a line in the log, no more. */
@@ -172,17 +176,23 @@ export class Server implements Receiver {
   }
 
   /**
-   * While draining, a REGISTER gets no answer: its retransmission finds the process that starts next. A
-   * new call is told at once, so that the caller's side can try elsewhere. Calls that stand go on.
+   * While draining, a REGISTER gets no answer: its retransmission finds the process that starts next, unless a call
+   * waits for its device here. A new call is told at once, so that the caller's side can try elsewhere. Calls that stand go on.
    */
   #refuses(request: SipRequest, arrival: Arrival): boolean {
-    if (request.method === "REGISTER") return true;
+    if (request.method === "REGISTER") return !this.#isAwaited(request);
     if (request.method === "CANCEL" || request.toTag !== "") return false;
     const headers = `Retry-After: ${BUSY_RETRY_AFTER_SEC}\r\n`;
     const toTag = this.#modules.ids.tag();
     const text = buildResponse(request, 503, "Service Unavailable", { toTag, headers });
     sendResponse(this.#modules.transport, arrival, request, text);
     return true;
+  }
+
+  #isAwaited({ to }: SipRequest): boolean {
+    const { waker, options } = this.#context;
+    const aor = canonicalAor(to.uri, options.registerPolicy.aor);
+    return typeof aor === "string" && waker?.awaits(aor) === true;
   }
 
   #onTooLarge(head: SipRequest, arrival: Arrival): void {

@@ -7,7 +7,7 @@ interface Bucket {
 export interface BucketSize {
   readonly max: number;
   readonly periodMs: number;
-  /** Names that are counted; the oldest are forgotten first. */
+  /** Names that are counted; those that were counted longest ago are forgotten first. */
   readonly maxNames: number;
 }
 
@@ -32,6 +32,9 @@ export class TokenBuckets {
     if (bucket === undefined) return this.#open(name, nowMs);
     bucket.tokens = this.#left(bucket, nowMs) - 1;
     bucket.atMs = nowMs;
+    // What is in use is not forgotten because many others are counted.
+    this.#buckets.delete(name);
+    this.#buckets.set(name, bucket);
     return undefined;
   }
 

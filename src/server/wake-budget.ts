@@ -22,7 +22,9 @@ export class WakeBudget {
   }
 
   /** Takes one push from all budgets, or says which of them is used up and takes nothing. */
-  take(caller: string, device: string, nowMs: number): "caller" | "device" | "total" | undefined {
+  take(caller: string, resource: string, nowMs: number): "caller" | "device" | "total" | undefined {
+    // Some tokens can be written in upper and in lower case.
+    const device = resource.toLowerCase();
     if (!this.#callers.has(caller, nowMs)) return "caller";
     if (!this.#devices.has(device, nowMs)) return "device";
     if (!this.#total.has(ALL, nowMs)) return "total";

@@ -35,8 +35,9 @@ export function sleepTest(
   { waker, ids }: WakeContext,
 ): (binding: Binding) => boolean {
   if (waker === undefined || sender === "stranger") return AWAKE;
-  if (purposeOf(request.method) === undefined) return AWAKE;
-  if (request.toTag === "") return (binding) => waker.isAsleep(binding);
+  const purpose = purposeOf(request.method);
+  if (purpose === undefined) return AWAKE;
+  if (request.toTag === "") return (binding) => waker.isAsleep(binding, purpose);
   const purr = purrOf(request);
   const wanted = purr === "" ? undefined : readPurr(purr, ids);
   if (wanted === undefined) return AWAKE;

@@ -1,12 +1,11 @@
-import { parsePush } from "../location/push-device.ts";
-import type { Push, PushOutcome, PushResult } from "../ports.ts";
+import type { Push, PushOutcome } from "../ports.ts";
 import type { RelayBranch, Sleeper } from "../proxy/proxy-input.ts";
 import { isMoreUrgent, type WakePurpose } from "../push/decide-wake.ts";
-import { isHopeless } from "../push/push-result.ts";
 import { type SleepingDevice, sleepingDevice } from "../push/sleeping-device.ts";
 import type { HeldBranch, HeldUser, OverReason } from "./leg.ts";
 import type { Timer, TimerOwner } from "./timer-queue.ts";
 import type { WakeResult } from "./wake-metrics.ts";
+import { WakePush, type WakePushUser } from "./wake-push.ts";
 
 /** A request that is for a device that is asleep. */
 export interface WakeAsk {
@@ -29,9 +28,8 @@ export interface WakeAsk {
 }
 
 /** Hears of what becomes of a wake. */
-export interface WakeUser {
-  send(push: Push, done: (outcome: PushOutcome) => void): void;
-  onOutcome(wake: Wake, outcome: PushOutcome): void;
+export interface WakeUser extends Pick<WakePushUser, "send" | "onToldInVain"> {
+  onOutcome(wake: Wake, of: WakePush, outcome: PushOutcome): void;
   /** Nobody waits for the device any more. */
   onEnd(wake: Wake, result: WakeResult): void;
   /** The device has answered a request it was woken for. */
@@ -87,19 +85,19 @@ export class Waiter implements HeldUser, TimerOwner {
 }
 
 /** A device that is being woken, for one request or for several. */
-export class Wake {
+export class Wake implements WakePushUser {
   readonly aor: string;
   readonly device: SleepingDevice;
   readonly ctid: string;
-  /** The push resource that is used (push-device.ts). */
-  readonly push: string;
   readonly startedAtMs: number;
-  /** What it has been pushed to as; undefined before the first push. */
+  /** The most urgent that it has been pushed to as; undefined before the first push. */
   purpose: WakePurpose | undefined;
   pushedAtMs = 0;
-  #lastPush: Push | undefined;
-  /** How the last push ended; undefined while it has not, when the device may have got it all the same. */
-  #lastResult: PushResult | undefined;
+  /**
+   * By push resource: a device whose token is a new one may have both the old and the new one bound, and only one of
+   * them wakes it.
+   */
+  readonly #pushes = new Map<string, WakePush>();
   readonly #user: WakeUser;
   readonly #waiters = new Set<Waiter>();
   #requests = 0;
@@ -108,9 +106,7 @@ export class Wake {
   constructor(aor: string, { flows }: Sleeper, startedAtMs: number, user: WakeUser) {
     this.aor = aor;
     this.device = sleepingDevice(flows);
-    const [first] = flows;
-    this.ctid = first.ctid;
-    this.push = flows.find(({ push }) => push !== "")?.push ?? "";
+    this.ctid = flows[0].ctid;
     this.startedAtMs = startedAtMs;
     this.#user = user;
   }
@@ -124,33 +120,24 @@ export class Wake {
     return this.#requests;
   }
 
-  /** The call that the device was told of and that has not reached it; undefined when there is none. */
-  get toldCall(): Push | undefined {
-    const mayBeThere = this.#lastResult === undefined || this.#lastResult === "accepted";
-    return mayBeThere && this.#lastPush?.purpose === "call" ? this.#lastPush : undefined;
-  }
-
   add(waiter: Waiter): void {
     this.#waiters.add(waiter);
     this.#requests += 1;
-    if (this.#lastResult === "accepted") waiter.ask.onPushed();
+    if ([...this.#pushes.values()].some(({ isAccepted }) => isAccepted)) waiter.ask.onPushed();
   }
 
-  needsPush(purpose: WakePurpose): boolean {
-    return isMoreUrgent(purpose, this.purpose);
+  needsPush(resource: string, purpose: WakePurpose): boolean {
+    return this.#pushes.get(resource)?.needs(purpose) ?? true;
   }
 
   /** Has the device pushed to for a request. */
-  pushFor(ask: WakeAsk, topic: string, nowMs: number): void {
-    const device = parsePush(this.push);
-    if (device === undefined) return;
-    const { purpose, callId, shown: caller, limitMs } = ask;
-    const push = { device, purpose, topic, callId, caller, deadlineMs: nowMs + limitMs };
+  pushFor({ purpose, callId, shown: caller, limitMs }: WakeAsk, to: PushTo): void {
+    const { resource, topic, nowMs } = to;
+    const push = this.#pushes.get(resource) ?? new WakePush(resource, this);
+    this.#pushes.set(resource, push);
     if (this.purpose === undefined) this.pushedAtMs = nowMs;
-    this.purpose = purpose;
-    this.#lastPush = push;
-    this.#lastResult = undefined;
-    this.#user.send(push, (outcome) => this.#onOutcome(push, outcome));
+    if (isMoreUrgent(purpose, this.purpose)) this.purpose = purpose;
+    push.send({ purpose, topic, callId, caller, deadlineMs: nowMs + limitMs });
   }
 
   /** The device is back: every request goes to it, once. */
@@ -165,6 +152,11 @@ export class Wake {
     }
   }
 
+  /** The device will not come. */
+  giveUp(result: WakeResult): void {
+    for (const waiter of this.#finish(result)) waiter.end();
+  }
+
   /** A request does not wait any more. */
   leave(waiter: Waiter, result: OverReason): void {
     waiter.stop();
@@ -175,17 +167,20 @@ export class Wake {
     this.#user.onRing(this);
   }
 
-  #onOutcome(push: Push, outcome: PushOutcome): void {
-    this.#user.onOutcome(this, outcome);
+  send: WakePushUser["send"] = (push, done) => this.#user.send(push, done);
+
+  onPushed(of: WakePush, outcome: PushOutcome): void {
+    this.#user.onOutcome(this, of, outcome);
     if (this.#hasEnded) return;
-    const { result } = outcome;
-    if (push === this.#lastPush) this.#lastResult = result;
-    if (result === "accepted") {
+    if (outcome.result === "accepted") {
       for (const { ask } of this.#waiters) ask.onPushed();
     }
-    if (isHopeless(result)) {
-      for (const waiter of this.#finish(result)) waiter.end();
-    }
+    const isHopeless = [...this.#pushes.values()].every((push) => push.isHopeless);
+    if (isHopeless) this.giveUp(outcome.result === "dead-token" ? "dead-token" : "rejected");
+  }
+
+  onToldInVain(push: Push): void {
+    this.#user.onToldInVain(push);
   }
 
   /** Ends the wake, and gives back who waits. */
@@ -195,6 +190,15 @@ export class Wake {
     this.#hasEnded = true;
     for (const waiter of waiters) waiter.stop();
     this.#user.onEnd(this, result);
+    for (const push of this.#pushes.values()) push.stop(result !== "registered");
     return waiters;
   }
+}
+
+/** Where a push goes, and when. */
+interface PushTo {
+  /** location/push-device.ts. */
+  readonly resource: string;
+  readonly topic: string;
+  readonly nowMs: number;
 }

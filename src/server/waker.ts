@@ -1,18 +1,19 @@
 import type { Binding } from "../location/binding.ts";
 import { parsePush } from "../location/push-device.ts";
-import type { Ids, LocationStore, Log, Metrics, PushGateway, PushOutcome } from "../ports.ts";
+import type { Ids, LocationStore, Log, Metrics, Push, PushGateway, PushOutcome } from "../ports.ts";
 import type { RelayBranch } from "../proxy/proxy-input.ts";
-import { isAsleep } from "../push/decide-wake.ts";
+import { isAsleep, type WakePurpose } from "../push/decide-wake.ts";
 import { flowsSince, isOfDevice } from "../push/sleeping-device.ts";
 import type { DecisionLog } from "./decision-log.ts";
 import type { HeldBranch, HeldUser } from "./leg.ts";
-import { CALL_OVER_MS, MAX_WAITING_PER_WAKE, MAX_WAKES } from "./limits.ts";
+import { CALL_OVER_MS, JUST_HEARD_MS, MAX_WAITING_PER_WAKE, MAX_WAKES } from "./limits.ts";
 import type { PushOptions } from "./push-options.ts";
 import { recordWake } from "./register-decisions.ts";
 import type { TimerQueue } from "./timer-queue.ts";
 import { Waiter, Wake, type WakeAsk, type WakeUser } from "./wake.ts";
 import { WakeBudget } from "./wake-budget.ts";
 import { WakeMetrics, type WakeResult } from "./wake-metrics.ts";
+import type { WakePush } from "./wake-push.ts";
 
 export interface WakerModules {
   readonly gateway: PushGateway;
@@ -62,7 +63,8 @@ export class Waker implements WakeUser {
     if (asleep === undefined || aor === undefined) return this.#sendNow(ask, held, branch);
     const found = this.#find(aor, asleep.flows);
     const wake = found ?? new Wake(aor, asleep, Math.floor(this.#modules.nowMs()), this);
-    const refusal = this.#refusalOf(wake, ask);
+    const resource = resourceOf(asleep.flows);
+    const refusal = this.#refusalOf(wake, ask, resource);
     // Who waits already is not hurt by one more that costs no push of its own.
     if (refusal !== undefined && (refusal === "full" || found === undefined)) {
       this.#refused(wake, ask, refusal);
@@ -72,10 +74,13 @@ export class Waker implements WakeUser {
     const waiter = new Waiter({ ask, held, branch }, wake);
     wake.add(waiter);
     waiter.startTimer((durationMs, owner) => this.#modules.timers.start(durationMs, owner, "wake"));
-    if (refusal === undefined && wake.needsPush(ask.purpose)) {
-      wake.pushFor(ask, this.#topicOf(ask), this.#modules.nowMs());
-    }
+    if (refusal === undefined) this.#pushFor(wake, ask, resource);
     return waiter;
+  }
+
+  #pushFor(wake: Wake, ask: WakeAsk, resource: string): void {
+    if (!wake.needsPush(resource, ask.purpose)) return;
+    wake.pushFor(ask, { resource, topic: this.#topicOf(ask), nowMs: this.#modules.nowMs() });
   }
 
   /** A REGISTER of the address-of-record has been accepted and committed. */
@@ -95,20 +100,27 @@ export class Waker implements WakeUser {
     }
   }
 
-  isAsleep(binding: Binding): boolean {
+  /** Whether requests wait for a device of the address-of-record. */
+  awaits(aor: string): boolean {
+    return this.#wakes.has(aor);
+  }
+
+  isAsleep(binding: Binding, purpose?: WakePurpose): boolean {
     const { nowMs, isOpen } = this.#modules;
-    return isAsleep(binding, { nowMs: nowMs(), skipMs: this.#options.skipMs, isOpen });
+    const skipMs = Math.max(this.#options.skipMs, purpose === "request" ? JUST_HEARD_MS : 0);
+    return isAsleep(binding, { nowMs: nowMs(), skipMs, isOpen });
   }
 
   send: PushGateway["send"] = (push, done) => this.#modules.gateway.send(push, done);
 
-  onOutcome({ aor, push, purpose }: Wake, { result, reason, deadSinceMs }: PushOutcome): void {
+  onOutcome({ aor }: Wake, { resource, purpose }: WakePush, outcome: PushOutcome): void {
+    const { result, reason, deadSinceMs } = outcome;
     const { log, onDeadToken } = this.#modules;
     if (log.isDebug) {
-      const provider = parsePush(push)?.provider;
+      const provider = parsePush(resource)?.provider;
       log.debug({ aor, provider, purpose, result, reason }, "push");
     }
-    if (result === "dead-token") onDeadToken(aor, push, deadSinceMs);
+    if (result === "dead-token") onDeadToken(aor, resource, deadSinceMs);
   }
 
   onRing({ pushedAtMs }: Wake): void {
@@ -119,17 +131,15 @@ export class Waker implements WakeUser {
     this.#remove(wake);
     if (result === "registered") {
       this.#metrics.register.observe((this.#modules.nowMs() - wake.pushedAtMs) / 1000);
-    } else this.#tellOver(wake);
+    }
     this.#ended(wake, result);
   }
 
   /** The phone may show a call by now that will never reach it. */
-  #tellOver({ toldCall }: Wake): void {
-    if (toldCall === undefined) return;
-    if (!this.#options.callOver.includes(toldCall.device.provider)) return;
+  onToldInVain(call: Push): void {
+    if (!this.#options.callOver.includes(call.device.provider)) return;
     const deadlineMs = this.#modules.nowMs() + CALL_OVER_MS;
-    const { gateway } = this.#modules;
-    gateway.send({ ...toldCall, purpose: "call-over", deadlineMs }, () => undefined);
+    this.#modules.gateway.send({ ...call, purpose: "call-over", deadlineMs }, () => undefined);
   }
 
   #ended(wake: Wake, result: WakeResult): void {
@@ -141,10 +151,12 @@ export class Waker implements WakeUser {
     if (log.isDebug) log.debug({ aor, ctid, purpose, result, requests, durationMs }, "wake");
   }
 
-  #refusalOf(wake: Wake, ask: WakeAsk): WakeResult | undefined {
-    if (this.#count >= MAX_WAKES || wake.waiting >= MAX_WAITING_PER_WAKE) return "full";
-    if (!wake.needsPush(ask.purpose)) return undefined;
-    const over = this.#budget.take(ask.caller, wake.push, this.#modules.nowMs());
+  /** `resource` is what a push would go to. */
+  #refusalOf(wake: Wake, ask: WakeAsk, resource: string): WakeResult | undefined {
+    const isNew = wake.waiting === 0;
+    if (wake.waiting >= MAX_WAITING_PER_WAKE || (isNew && this.#count >= MAX_WAKES)) return "full";
+    if (!wake.needsPush(resource, ask.purpose)) return undefined;
+    const over = this.#budget.take(ask.caller, resource, this.#modules.nowMs());
     return over === undefined ? undefined : `budget-${over}`;
   }
 
@@ -154,6 +166,11 @@ export class Waker implements WakeUser {
     const facts = { ctid, purpose, result, requests: 1, durationMs: undefined };
     recordWake({ decisions, nowMs }, aor, facts);
     if (log.isDebug) log.debug({ aor, ctid, purpose, result }, "wake");
+  }
+
+  /** midreg stops: nothing waits any longer. */
+  stop(): void {
+    for (const wake of this.#all()) wake.giveUp("timeout");
   }
 
   /** Without a push: the way there was may lead to the device still. */
@@ -193,4 +210,9 @@ export class Waker implements WakeUser {
   #all(): readonly Wake[] {
     return [...this.#wakes.values()].flat();
   }
+}
+
+/** What the device is pushed to by; that of the flow that it has refreshed last. */
+function resourceOf(flows: readonly Binding[]): string {
+  return flows.find(({ push }) => push !== "")?.push ?? "";
 }

@@ -1,6 +1,8 @@
 import { describe, expect, test } from "vitest";
+import type { Binding } from "../../src/location/binding.ts";
 import type { Push } from "../../src/ports.ts";
 import { MemoryStore } from "../../src/store/memory-store.ts";
+import { buildBinding } from "../registrar/fixtures.ts";
 import { FakeGateway } from "../support/fake-gateway.ts";
 import type { Phone } from "../support/phone.ts";
 import { VirtualClock } from "../support/virtual-clock.ts";
@@ -225,13 +227,39 @@ describe("many devices", () => {
   });
 });
 
+test("a provider that does not answer keeps nobody's devices from being refreshed but its own", async () => {
+  const clock = new VirtualClock();
+  const store = new MemoryStore();
+  const expiresAtMs = clock.nowMs() + 100_000;
+  const registered = { expiresAtMs, updatedAtMs: clock.nowMs() - 500_000 };
+  const add = (at: number, push: string): void => {
+    const ctid = at.toString(16).padStart(16, "0");
+    const upstream = { expiresAtMs: expiresAtMs + 3_600_000 };
+    save(store, `user${at}@sip.test`, [buildBinding({ ctid, push, upstream, ...registered })]);
+  };
+  for (let at = 0; at < 5; at += 1) add(at, `apns TEAM123456.org.example token${at}`);
+  for (let at = 5; at < 1500; at += 1) add(at, `fcm 1 token${at}`);
+  const gateway = new FakeGateway(clock);
+  gateway.answer = ({ device }) => (device.provider === "fcm" ? undefined : {});
+  const stage = await open({ clock, store, gateway });
+  stage.world.pass(30);
+  const sentBy = (provider: string): number =>
+    gateway.sent.filter(({ device }) => device.provider === provider).length;
+  expect([sentBy("apns"), sentBy("fcm")]).toEqual([5, 1000]);
+  expect(stage.world.recording.gauge("push_refreshes_scheduled", {})).toBe(1500);
+});
+
+function save(store: MemoryStore, aor: string, put: readonly Binding[]): void {
+  store.save(
+    { aor, put, touch: [], remove: [], enqueue: [], dequeue: [] },
+    { committed: () => undefined, failed: () => undefined },
+  );
+}
+
 function copyOf(store: MemoryStore): MemoryStore {
   const copy = new MemoryStore();
   for (const { aor, bindings } of store.records()) {
-    copy.save(
-      { aor, put: bindings, touch: [], remove: [], enqueue: [], dequeue: [] },
-      { committed: () => undefined, failed: () => undefined },
-    );
+    save(copy, aor, bindings);
   }
   return copy;
 }

@@ -27,6 +27,12 @@ describe("a bucket", () => {
     expect(buckets.has("bob", 0)).toBe(true);
   });
 
+  test("that is in use is not forgotten because others are opened after it", () => {
+    const buckets = new TokenBuckets({ max: 2, periodMs: 1000, maxNames: 2 });
+    for (const name of ["bob", "carol", "bob", "dave"]) buckets.take(name, 0);
+    expect(buckets.has("bob", 0)).toBe(false);
+  });
+
   test("is forgotten when too many others are opened after it", () => {
     const buckets = new TokenBuckets({ max: 1, periodMs: 1000, maxNames: 2 });
     for (const name of ["bob", "carol", "dave"]) buckets.take(name, 0);
@@ -36,6 +42,12 @@ describe("a bucket", () => {
       false,
     ]);
   });
+});
+
+test("a device is counted however its token is written", () => {
+  const budget = new WakeBudget({ perCaller: 0, perDevice: 1, total: 0 });
+  expect(budget.take("bob", "apns TEAM123456.app aabb", 0)).toBeUndefined();
+  expect(budget.take("bob", "apns TEAM123456.app AaBB", 0)).toBe("device");
 });
 
 test("a budget that is used up takes nothing from the others", () => {

@@ -61,6 +61,12 @@ export class SleepWorld {
 
   /** Somebody calls alice. */
   call(parts: CallParts = {}): void {
+    this.send(parts);
+    this.pass(0.1);
+  }
+
+  /** The same, and no time passes. */
+  send(parts: CallParts = {}): void {
     const { method = "INVITE", callId = "call-1", contact = this.contacts[0] ?? "" } = parts;
     const { branch = `z9hG4bK-${callId}`, from = "<sip:bob@sip.test>;tag=bob" } = parts;
     const text = message(
@@ -76,7 +82,6 @@ export class SleepWorld {
       "Content-Length: 0",
     );
     this.world.main.send(text, this.world.transport.listeners[0]?.sentBy ?? "");
-    this.pass(0.1);
   }
 
   /** The caller gives up. */
