@@ -1,6 +1,7 @@
 import { deepStrictEqual, ok } from "node:assert";
 import { setTimeout as sleep } from "node:timers/promises";
 import { freePorts } from "../support/peers/free-ports.ts";
+import type { Inspector } from "../support/peers/inspector.ts";
 import { registerFrom } from "../support/peers/register-from.ts";
 import { answeringScenario, callerScenario } from "../support/peers/sipp-calls.ts";
 import { startSipp } from "../support/peers/sipp-run.ts";
@@ -15,7 +16,9 @@ const SOAK_SEC = 64;
 const WARM_UP_SEC = 38;
 /** Length of the two windows that are compared, after the warm-up and at the end. */
 const WINDOW_SEC = 12;
-const SAMPLE_MS = 500;
+/** Each sample costs a full collection, during which nothing else happens. */
+const SAMPLE_MS = 2000;
+const LEAST_SAMPLES = 3;
 const CALLS_PER_SEC = 8;
 const CALLS = CALLS_PER_SEC * SOAK_SEC;
 const HOLD_MS = 400;
@@ -29,12 +32,10 @@ const ADMIN_IDLE_MS = 8000;
 const MAIN_CONNECTIONS = 8;
 
 /**
- * The lowest heap of a window is what is alive, without the garbage of the young generation. Garbage of the old one may be in
- * it: after the 10,000 connections of a step before, V8 leaves it for longer than a window, and some 6 MB were seen to come
- * in between. Some thousand messages, calls and connections do; one in ten that leaves its 64 kB behind would cost more
- * than this.
+ * V8 collects before each sample, so this is what is alive, and the lowest of a window is without what was under way. Some
+ * thousand messages, calls and connections come in between: one in fifty that leaves its 64 kB behind would cost more.
  */
-const MOST_HEAP_GROWTH_MB = 32;
+const MOST_HEAP_GROWTH_MB = 5;
 /** RSS breathes with the garbage collector: V8 keeps up to 32 MB of young generation and gives pages back late. */
 const MOST_RSS_GROWTH_MB = 32;
 
@@ -55,12 +56,14 @@ export function soakSteps(world: World): Step[] {
 async function soak(world: World): Promise<string> {
   const counted = await world.midreg.counters();
   const endMs = performance.now() + SOAK_SEC * 1000;
-  const samples = watch(world, endMs);
+  const inspector = await world.midreg.inspect();
+  const samples = watch(world, inspector, endMs);
   const calling = call(world);
   const crowds = TRANSPORTS.map(async (transport) => comeAndGo(world, transport, endMs));
   const rounds = await Promise.all(crowds);
   const calls = await calling;
   const seen = await samples;
+  inspector.close();
   const first = windowOf(seen, WARM_UP_SEC);
   const last = windowOf(seen, SOAK_SEC - WINDOW_SEC);
   // Connections on which the metrics were asked for are closed by then.
@@ -81,7 +84,7 @@ async function soak(world: World): Promise<string> {
   const connections = rounds.reduce((sum, count) => sum + count, 0);
   return (
     `${registers} REGISTERs (${absorbed - counted.absorbed} absorbed), ${calls} calls, ${connections} connections; ` +
-    `lowest heap ${first.heapMb.toFixed(1)} then ${last.heapMb.toFixed(1)} MB, ` +
+    `live heap ${first.heapMb.toFixed(1)} then ${last.heapMb.toFixed(1)} MB, ` +
     `RSS ${first.rssMb.toFixed(0)} then ${last.rssMb.toFixed(0)} MB, ` +
     `descriptors besides connections ${first.descriptors} then ${unaccounted(after)}`
   );
@@ -94,7 +97,7 @@ function unaccounted({ descriptors, connections }: Resources): number {
 /** What it takes once the last connections of phones have gone: those with the main registrar stay. */
 async function settled(world: World): Promise<Resources> {
   return until(`midreg has ${MAIN_CONNECTIONS} connections at most`, EVENT_MS, async () => {
-    const now = await resources(world);
+    const now = await resourcesOf(world.midreg.pid, world.midreg.metricsUrl);
     return now.connections <= MAIN_CONNECTIONS ? now : undefined;
   });
 }
@@ -103,31 +106,32 @@ function describe({ heapMb, rssMb }: Resources): string {
   return `${heapMb.toFixed(1)} MB of ${rssMb.toFixed(0)} MB`;
 }
 
-async function resources({ midreg }: World): Promise<Resources> {
-  return resourcesOf(midreg.pid, midreg.metricsUrl);
-}
-
 interface Sample extends Resources {
   readonly atSec: number;
 }
 
-async function watch(world: World, endMs: number): Promise<Sample[]> {
+async function watch(
+  { midreg }: World,
+  inspector: Inspector,
+  endMs: number,
+): Promise<Sample[]> {
   const startMs = performance.now();
   const samples: Sample[] = [];
   while (performance.now() < endMs) {
-    // oxlint-disable-next-line no-await-in-loop
-    const now = await resources(world);
-    samples.push({ ...now, atSec: (performance.now() - startMs) / 1000 });
-    // oxlint-disable-next-line no-await-in-loop
+    // oxlint-disable no-await-in-loop
+    const heapMb = await inspector.liveHeapMb();
+    const now = await resourcesOf(midreg.pid, midreg.metricsUrl);
+    samples.push({ ...now, heapMb, atSec: (performance.now() - startMs) / 1000 });
     await sleep(SAMPLE_MS);
+    // oxlint-enable no-await-in-loop
   }
   return samples;
 }
 
-/** The lowest heap, the average RSS, and the descriptors that are no connections, of a window. */
+/** The lowest live heap, the average RSS, and the descriptors that are no connections, of a window. */
 function windowOf(samples: readonly Sample[], fromSec: number): Resources {
   const inside = samples.filter(({ atSec }) => atSec >= fromSec && atSec < fromSec + WINDOW_SEC);
-  ok(inside.length > 3, "too few samples");
+  ok(inside.length >= LEAST_SAMPLES, "too few samples");
   return {
     heapMb: Math.min(...inside.map(({ heapMb }) => heapMb)),
     rssMb: inside.reduce((sum, { rssMb }) => sum + rssMb, 0) / inside.length,

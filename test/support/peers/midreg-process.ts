@@ -1,3 +1,5 @@
+import { readFileSync } from "node:fs";
+import { Inspector } from "./inspector.ts";
 import { parseMetrics, total } from "./metrics.ts";
 import type { Stage, StageProcess } from "./stage.ts";
 import { until } from "./wait.ts";
@@ -31,6 +33,9 @@ export interface MidregCounters {
 const MAIN = new URL("../../../dist/main.js", import.meta.url).pathname;
 const READY_WITHIN_MS = 10_000;
 const DRAINED_WITHIN_MS = 10_000;
+const INSPECTED_WITHIN_MS = 5000;
+/** Where the inspector listens once it is asked to, so that it disturbs nobody until then. */
+const NODE_FLAGS = ["--inspect-port=127.0.0.1:0"];
 
 /** midreg as an operator runs it: a process of its own, seen only through its ports. */
 export class MidregProcess {
@@ -49,7 +54,8 @@ export class MidregProcess {
 
   /** Starts it on the data it left behind, if any, and waits until it is ready. */
   async start(): Promise<void> {
-    const started = this.#stage.spawn("midreg", process.execPath, [MAIN, ...this.#flags()]);
+    const args = [...NODE_FLAGS, MAIN, ...this.#flags()];
+    const started = this.#stage.spawn("midreg", process.execPath, args);
     this.#process = started;
     await until("midreg is ready", READY_WITHIN_MS, async () => {
       if (!started.isRunning) throw new Error(`midreg ended: ${String(await started.exited)}`);
@@ -62,6 +68,20 @@ export class MidregProcess {
     const pid = this.#process?.child.pid;
     if (pid === undefined) throw new Error("midreg was never started");
     return pid;
+  }
+
+  /** Opens the inspector of V8 in it; once in a run. */
+  async inspect(): Promise<Inspector> {
+    const started = this.#process;
+    if (started === undefined) throw new Error("midreg was never started");
+    const log = (): string => readFileSync(started.logPath, "latin1");
+    const { length } = log();
+    started.child.kill("SIGUSR1");
+    const url = await until("the inspector listens", INSPECTED_WITHIN_MS, () => {
+      const [, found] = /^Debugger listening on (ws:\S+)$/mu.exec(log().slice(length)) ?? [];
+      return found;
+    });
+    return Inspector.open(url);
   }
 
   /** Ends it as a crash does. */
