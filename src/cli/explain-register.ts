@@ -3,16 +3,16 @@
  */
 import { listenerId } from "../config/address.ts";
 import type { Settings } from "../config/settings.ts";
-import { upstreamName } from "../location/binding.ts";
 import { addressGroups } from "../location/network.ts";
 import { explainRules } from "../registrar/explain-rules.ts";
 import { readRegister } from "../registrar/read-register.ts";
 import type { RegisterPolicy } from "../registrar/register-policy.ts";
-import { policyFor, RegisterFacts, type RegisterOrigin } from "../registrar/rules.ts";
+import { mismatchOf, RegisterFacts, type RegisterOrigin } from "../registrar/rules.ts";
 import type { SipRequest } from "../sip/message.ts";
 import { paramValue } from "../sip/params.ts";
 import { parseMessage } from "../sip/parse-message.ts";
 import { buildRegisterPolicy, buildRegisterRules } from "./register-policy.ts";
+import { outcomeLines } from "./rule-outcome.ts";
 
 /** What is asked about; texts are as they were given. */
 export interface RegisterQuestion {
@@ -41,16 +41,20 @@ export function explainRegister(settings: Settings, question: RegisterQuestion):
   const base = buildRegisterPolicy(settings, undefined);
   const rules = buildRegisterRules(settings, undefined);
   const facts = new RegisterFacts(request, origin, base);
-  const policy = policyFor(request, origin, rules, base);
+  const matched = rules.findIndex(({ match }) => mismatchOf(match, facts) === undefined);
+  const rule = rules[matched];
+  const policy = rule?.policy ?? base;
   const { address, listener } = origin;
+  const { registrar, lookup, operation } = settings;
+  const general = { policy: base, registrar, lookup, ping: operation.pings.policy.choice };
   return [
     `REGISTER for ${facts.aor} from ${address} to ${listener.id}`,
     "",
     rules.length === 0 ? "There are no rules." : "Rules:",
     ...verdictLines(explainRules(rules, facts)),
     "",
-    policy === base ? "In force, without a rule:" : `In force, * by rule ${policy.rule}:`,
-    ...settingLines(policy, base),
+    rule === undefined ? "In force, without a rule:" : `In force, * by rule ${policy.rule}:`,
+    ...outcomeLines({ ...general, ...settings.rules[matched], policy }, general),
     ...refusalLines(request, policy, address),
     "",
   ].join("\n");
@@ -99,38 +103,6 @@ function verdictLines(verdicts: ReturnType<typeof explainRules>): string[] {
     const later = `would match, but rule ${first + 1} comes first`;
     const word = at === first ? "MATCH" : later;
     return `  ${at + 1}. ${name}: ${isMatched ? word : `no match: ${reason}`}`;
-  });
-}
-
-type Shown = string | number | undefined;
-
-/** Settings by their names in the configuration. */
-const SETTINGS: Readonly<Record<string, (policy: RegisterPolicy) => Shown>> = {
-  outgoing_expires: (policy) => policy.outgoingExpiresSec,
-  min_expires: (policy) => policy.minExpiresSec,
-  min_expires_mode: (policy) => policy.minExpiresMode,
-  default_expires: (policy) => policy.defaultExpiresSec,
-  max_expires: (policy) => policy.maxExpiresSec,
-  expires_max_deviation: (policy) => policy.expiresMaxDeviationSec,
-  expires_range: (policy) => policy.expiresRangePercent,
-  default_expires_range: (policy) => policy.defaultExpiresRangePercent,
-  default_q: ({ defaultQ }) => (defaultQ === undefined ? "none" : defaultQ / 1000),
-  max_contacts: (policy) => policy.maxContacts,
-  max_contacts_policy: (policy) => policy.maxContactsPolicy,
-  matching_mode: (policy) => policy.matchingMode,
-  path_mode: (policy) => policy.pathMode,
-  only_request_contacts: (policy) => (policy.onlyRequestContacts ? "yes" : "no"),
-  absorb: (policy) => policy.absorb,
-  upstream: (policy) => upstreamName(policy),
-  extra_contact_params: (policy) => policy.extraContactParams,
-  attr: (policy) => policy.attr,
-};
-
-function settingLines(policy: RegisterPolicy, base: RegisterPolicy): string[] {
-  return Object.entries(SETTINGS).map(([name, read]) => {
-    const value = read(policy);
-    const mark = value === read(base) ? " " : "*";
-    return `${mark} ${name.padEnd(24)}${value === "" ? "none" : value}`;
   });
 }
 

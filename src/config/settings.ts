@@ -194,6 +194,9 @@ const ruleSettings = z.strictObject({
   }).optional(),
 });
 
+/** Names of what a rule may set. */
+export type RuleSetting = keyof z.output<typeof ruleSettings>;
+
 const rules = z
   .array(
     z.strictObject({

@@ -2,6 +2,8 @@ import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
 import { runProgram } from "../../src/cli/program.ts";
+import { documentSchema, type RuleSetting } from "../../src/config/settings.ts";
+import { settingNames } from "../../src/config/settings-shape.ts";
 import { makeTempDirectory } from "./temp-directory.ts";
 
 const CONFIG = `
@@ -41,9 +43,17 @@ interface Ran {
 }
 
 async function explain(register: string | undefined, ...more: string[]): Promise<Ran> {
+  return explainWith(CONFIG, register, ...more);
+}
+
+async function explainWith(
+  configuration: string,
+  register: string | undefined,
+  ...more: string[]
+): Promise<Ran> {
   const directory = makeTempDirectory();
   const [config, file] = [join(directory, "midreg.yaml"), join(directory, "register.txt")];
-  writeFileSync(config, CONFIG);
+  writeFileSync(config, configuration);
   if (register !== undefined) writeFileSync(file, register, "latin1");
   const written = { out: "", err: "" };
   const code = await runProgram({
@@ -76,6 +86,7 @@ Rules:
   4. other side: no match: listener udp:10.0.0.1:5060 is not udp:[::1]:5070
 
 In force, * by rule yealink:
+  mode                    contact
 * outgoing_expires        14400
   min_expires             60
 * min_expires_mode        reject
@@ -89,13 +100,87 @@ In force, * by rule yealink:
   max_contacts_policy     refuse
   matching_mode           contact
   path_mode               lazy
+  outbound_mode           supported
+  regid_mode              no
+  flow_timer              0
   only_request_contacts   no
-  absorb                  proven
-  upstream                main
   extra_contact_params    none
 * attr                    desk
+  pn_enable               no
+  pn_enable_purr          no
+  pn_pnsreg_interval      130
+  pn_unsupported          forward
+  fork                    all
+  group_ring_time         20
+  no_branches             no
+  no_contact_status       404
+  method_filtering        no
+  ua_filtering            none
+  max_ping_latency        0
+  sort_by_latency         no
+  ping                    auto
+  absorb                  proven
+  upstream                main
 `,
     });
+  });
+
+  // Of everything that a rule may set, a value that is not the default.
+  const OTHERS: Readonly<Record<RuleSetting, readonly [given: string, shown: string]>> = {
+    mode: ["aor", "aor"],
+    outgoing_expires: ["2h", "7200"],
+    min_expires: ["20", "20"],
+    min_expires_mode: ["reject", "reject"],
+    default_expires: ["300", "300"],
+    max_expires: ["10m", "600"],
+    expires_max_deviation: ["7", "7"],
+    expires_range: ["10", "10"],
+    default_expires_range: ["15", "15"],
+    default_q: ["0.5", "0.5"],
+    max_contacts: ["3", "3"],
+    max_contacts_policy: ["evict-oldest", "evict-oldest"],
+    matching_mode: ["instance", "instance"],
+    path_mode: ["off", "off"],
+    outbound_mode: ["required", "required"],
+    regid_mode: ["yes", "yes"],
+    flow_timer: ["120", "120"],
+    only_request_contacts: ["yes", "yes"],
+    extra_contact_params: [";x=y", ";x=y"],
+    attr: ["desk", "desk"],
+    pn_enable: ["yes", "yes"],
+    pn_enable_purr: ["yes", "yes"],
+    pn_pnsreg_interval: ["200", "200"],
+    pn_unsupported: ["reject", "reject"],
+    fork: ["by-q", "by-q"],
+    group_ring_time: ["7", "7"],
+    no_branches: ["yes", "yes"],
+    no_contact_status: ["480", "480"],
+    method_filtering: ["yes", "yes"],
+    ua_filtering: ["Yealink*", "Yealink*"],
+    max_ping_latency: ["300ms", "300ms"],
+    sort_by_latency: ["yes", "yes"],
+    ping: ["never", "never"],
+    absorb: ["open", "open"],
+    upstream: ["second", "second"],
+  };
+  const NAMES = settingNames(documentSchema, ["rules", 0, "set"]);
+
+  test("shows everything that a rule may set, in the order of the schema", async () => {
+    const { out } = await explain(REGISTER);
+    const [, shown = ""] = out.split("In force, * by rule yealink:\n");
+    expect(shown.match(/^[* ] \w+/gmu)?.map((line) => line.slice(2))).toEqual(NAMES);
+  });
+
+  test.each(NAMES)("marks %s where the rule sets it", async (name) => {
+    const [given, shown] = OTHERS[name as RuleSetting];
+    const configuration = `
+upstream: sip:10.0.0.2
+upstreams: [{name: second, uri: "sip:10.0.0.3"}]
+rules: [{name: one, set: {${name}: "${given}"}}]
+`;
+    const { out, err } = await explainWith(configuration, REGISTER);
+    expect(err).toBe("");
+    expect(out.split("\n")).toContain(`* ${name.padEnd(24)}${shown}`);
   });
 
   test.each([
@@ -118,7 +203,7 @@ In force, * by rule yealink:
   test("says when no rule matches", async () => {
     const text = REGISTER.replaceAll("alice", "bob").replace("Yealink", "Snom");
     const { out } = await explain(text);
-    expect(out).toContain("In force, without a rule:\n  outgoing_expires        7200\n");
+    expect(out).toContain("In force, without a rule:\n  mode                    contact\n  outgoing_expires        7200\n");
     expect(out).toContain('  3. alice: no match: aor "bob@example.com" is not like alice@*\n');
   });
 
