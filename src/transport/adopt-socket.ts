@@ -77,6 +77,8 @@ function hear(
     switch (event.kind) {
       case "message":
         connection.isProven = true;
+        // What has begun behind it has a time of its own.
+        connection.partialSinceMs = undefined;
         receiver.receive(event.text, connection.listener, connection);
         break;
       case "pong":

@@ -1,4 +1,5 @@
 import { isUtf8 } from "node:buffer";
+import type { Readable } from "node:stream";
 import type { RawData, WebSocket } from "ws";
 import {
   answerPing,
@@ -7,6 +8,7 @@ import {
   type ConnectionModules,
 } from "./adopt-socket.ts";
 import type { Connection, Wire } from "./connection.ts";
+import { FrameProgress } from "./frame-progress.ts";
 import { MAX_UNREAD_PONGS } from "./limits.ts";
 
 const PING = "\r\n\r\n";
@@ -14,18 +16,19 @@ const PONG = "\r\n";
 
 /**
  * Makes a connection of a WebSocket (RFC 7118): each WebSocket message is one SIP message, text or binary, or a
- * keep-alive.
+ * keep-alive. `stream` is what its frames come on.
  */
 export function adoptWebSocket(
   socket: WebSocket,
+  stream: Readable,
   ends: ConnectionEnds,
   modules: ConnectionModules,
 ): Connection {
   const { table, receiver, keepAlives } = modules;
   const connection = buildConnection(webSocketWire(socket), ends, table);
   table.add(connection);
+  watchFrames(stream, connection);
   socket.on("message", (data) => {
-    connection.heardAtMs = performance.now();
     connection.isProven = true;
     const text = textOf(data);
     if (text === PING || text === PONG) {
@@ -35,7 +38,6 @@ export function adoptWebSocket(
   });
   socket.on("ping", (data) => {
     keepAlives.n += 1;
-    connection.heardAtMs = performance.now();
     connection.isProven = true;
     if (connection.unreadPongs >= MAX_UNREAD_PONGS) return;
     connection.unreadPongs += 1;
@@ -47,6 +49,16 @@ export function adoptWebSocket(
   // Frames that are no WebSocket's, or are too large.
   socket.on("error", () => table.close(connection, "malformed"));
   return connection;
+}
+
+/** Half a frame, or a message without its last one, has to go on in time like half a message on TCP. */
+function watchFrames(stream: Readable, connection: Connection): void {
+  const progress = new FrameProgress();
+  stream.on("data", (bytes: Buffer) => {
+    connection.heardAtMs = performance.now();
+    if (progress.push(bytes)) connection.partialSinceMs = undefined;
+    if (progress.isPartial) connection.partialSinceMs ??= connection.heardAtMs;
+  });
 }
 
 function textOf(data: RawData): string {

@@ -130,12 +130,17 @@ export class ConnectionTable {
     if (this.#byPlace.get(key) === connection) this.#byPlace.delete(key);
     this.#countSource(address, -1);
     this.#tick(listener.protocol, -1);
-    this.#tally(listener.protocol, reason).n += 1;
+    this.countClosed(listener.protocol, reason);
     wire.destroy();
     const { log } = this.#modules;
     if (log.isDebug)
       log.debug({ listener: listener.id, address, port, reason }, "connection closed");
     this.#watcher?.closed(flowOf(connection), reason);
+  }
+
+  /** Counts one that has been closed, also of those that have not become connections. */
+  countClosed(transport: Protocol, reason: CloseReason): void {
+    this.#tally(transport, reason).n += 1;
   }
 
   #countSource(address: string, by: 1 | -1): void {

@@ -54,7 +54,7 @@ export class StreamListener implements Listener {
   constructor(options: StreamListenerOptions, modules: StreamModules) {
     this.#options = options;
     this.#modules = modules;
-    this.#lobby = new Lobby(modules.table);
+    this.#lobby = new Lobby(options.protocol, modules.table);
     this.protocol = options.protocol;
     this.family = options.address.includes(":") ? 6 : 4;
     this.address = options.address;
@@ -247,7 +247,7 @@ export class StreamListener implements Listener {
     });
     webSockets.on("connection", (webSocket: WebSocket, request) => {
       const ends = { ...this.#lobby.leave(request.socket), listener: this, isOutgoing: false };
-      adoptWebSocket(webSocket, ends, modules);
+      adoptWebSocket(webSocket, request.socket, ends, modules);
     });
     this.#webSockets = webSockets;
     return (socket) => http.emit("connection", socket);

@@ -1,6 +1,7 @@
 import type { Socket } from "node:net";
 import { Duplex } from "node:stream";
 import { afterEach, expect, test } from "vitest";
+import { PassThrough } from "node:stream";
 import type { WebSocket } from "ws";
 import { adoptSocket } from "../../src/transport/adopt-socket.ts";
 import { adoptWebSocket } from "../../src/transport/adopt-web-socket.ts";
@@ -73,7 +74,7 @@ test("neither have those of a WebSocket, be they frames or messages", () => {
   };
   const listener = memoryListener("192.0.2.1", 80, "ws");
   const modules = { table, receiver: new Inbox(), keepAlives: { n: 0 } };
-  adoptWebSocket(socket as unknown as WebSocket, { ...ends, listener }, modules);
+  adoptWebSocket(socket as unknown as WebSocket, new PassThrough(), { ...ends, listener }, modules);
   for (let ping = 0; ping < PINGS; ping += 1) {
     heard.get("ping")?.(Buffer.alloc(0));
     heard.get("message")?.(Buffer.from("\r\n\r\n"));

@@ -1,6 +1,7 @@
 /** What peers can cost while they are no connections yet, and when they do not read. */
 import { once } from "node:events";
 import { connect as connectTcp, type Socket } from "node:net";
+import { connect as connectTls } from "node:tls";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from "vitest";
 import { WebSocket } from "ws";
 import type { Listener, Protocol } from "../../src/ports.ts";
@@ -24,6 +25,14 @@ async function raw({ port }: Listener, localAddress = "127.0.0.1"): Promise<Sock
   const socket = connectTcp({ host: "127.0.0.1", port, localAddress });
   fixture.adopt(socket);
   await once(socket, "connect");
+  return socket;
+}
+
+/** The same by TLS, agreed on. */
+async function secure({ port }: Listener): Promise<Socket> {
+  const socket = connectTls({ host: "127.0.0.1", port, ca: certificates.ca });
+  fixture.adopt(socket);
+  await once(socket, "secureConnect");
   return socket;
 }
 
@@ -180,6 +189,10 @@ function closed(transport: Protocol, reason: string): number {
 
 async function open(): Promise<WebSocket> {
   const { listener } = await fixture.start(["ws"]);
+  return openAt(listener);
+}
+
+async function openAt(listener: Listener): Promise<WebSocket> {
   const socket = new WebSocket(`ws://127.0.0.1:${listener.port}`, "sip");
   await fixture.adoptWebSocket(socket);
   return socket;
@@ -227,4 +240,94 @@ describe("WebSocket frames", () => {
     const [error] = await once(socket, "error");
     expect(String(error)).toMatch(/400/u);
   });
+});
+
+const UPGRADE = [
+  "GET / HTTP/1.1",
+  "Host: midreg.test",
+  "Connection: Upgrade",
+  "Upgrade: websocket",
+  "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==",
+  "Sec-WebSocket-Version: 13",
+  "Sec-WebSocket-Protocol: sip",
+  "",
+  "",
+].join("\r\n");
+
+/** A masked text frame without FIN, of which a part of the payload has come. */
+const FIRST_OF_MESSAGE = Buffer.from([0x01, 0x83, 0, 0, 0, 0, 0x4f, 0x50, 0x54]);
+const HALF_A_FRAME = Buffer.from([0x81, 0xfe, 0x01, 0x00, 0, 0, 0, 0, 0x4f, 0x50]);
+const WHOLE_PING = Buffer.from([0x89, 0x80, 0, 0, 0, 0]);
+const WHOLE_KEEP_ALIVE = Buffer.from([0x81, 0x82, 0, 0, 0, 0, 0x0d, 0x0a]);
+
+describe("a WebSocket on which something begins and does not end", () => {
+  const limits = { wholeMessageMs: 300 };
+
+  test.each([
+    ["half a frame", HALF_A_FRAME],
+    ["a message without its last frame", FIRST_OF_MESSAGE],
+    ["one byte of a frame", HALF_A_FRAME.subarray(0, 1)],
+    ["a keep-alive and half a frame", Buffer.concat([WHOLE_KEEP_ALIVE, HALF_A_FRAME])],
+  ])("is closed in time, as on TCP: %s", async (_, bytes) => {
+    const { listener } = await fixture.start(["ws"], { limits });
+    const socket = await raw(listener);
+    // In one piece with the upgrade, as a client may send it.
+    socket.write(Buffer.concat([Buffer.from(UPGRADE), bytes]));
+    socket.resume();
+    await once(socket, "close");
+    expect(closed("ws", "slow-sender")).toBe(1);
+    expect(fixture.inbox.received).toEqual([]);
+  });
+
+  test("is closed though pings come between the frames", async () => {
+    const { listener } = await fixture.start(["ws"], { limits });
+    const socket = await raw(listener);
+    socket.resume();
+    socket.write(Buffer.concat([Buffer.from(UPGRADE), FIRST_OF_MESSAGE]));
+    const pinging = setInterval(() => socket.write(WHOLE_PING), 50);
+    await once(socket, "close").finally(() => clearInterval(pinging));
+    expect(closed("ws", "slow-sender")).toBe(1);
+  });
+
+  test.each(["ws", "wss"] as const)("is closed half-way through its upgrade, by %s", async (protocol) => {
+    const { listener } = await fixture.start([protocol], { limits });
+    const socket = protocol === "ws" ? await raw(listener) : await secure(listener);
+    socket.write(UPGRADE.slice(0, 60));
+    socket.resume();
+    await once(socket, "close");
+    expect(closed(protocol, "slow-sender")).toBe(1);
+  });
+
+  test("is left alone when nothing is owed, and when parts come in time", async () => {
+    const { listener } = await fixture.start(["ws"], { limits });
+    const peer = await fixture.connect(listener);
+    const socket = await openAt(listener);
+    for (let sent = 0; sent < 8; sent += 1) {
+      peer.send(OPTIONS);
+      socket.send(OPTIONS.slice(0, 20), { fin: false });
+      // oxlint-disable-next-line no-await-in-loop
+      await new Promise((resolve) => {
+        setTimeout(resolve, 200);
+      });
+      socket.send(OPTIONS.slice(20), { fin: true });
+    }
+    await fixture.received(16);
+    expect(closed("ws", "slow-sender")).toBe(0);
+  });
+});
+
+test("a stream on which messages follow each other closely is no slow sender, wherever its segments end", async () => {
+  const { listener } = await fixture.start(["tcp"], { limits: { wholeMessageMs: 300 } });
+  const peer = await fixture.connect(listener);
+  peer.send(OPTIONS.slice(0, 20));
+  for (let sent = 0; sent < 16; sent += 1) {
+    // oxlint-disable-next-line no-await-in-loop
+    await new Promise((resolve) => {
+      setTimeout(resolve, 100);
+    });
+    // The end of one and the beginning of the next.
+    peer.send(OPTIONS.slice(20) + OPTIONS.slice(0, 20));
+  }
+  await fixture.received(16);
+  expect(closed("tcp", "slow-sender")).toBe(0);
 });
