@@ -65,6 +65,7 @@ function policyOf(
     ...registrar,
     rule,
     aor: registrar,
+    pathFrom: registrar.pathFrom.flatMap((source) => parseNetwork(source) ?? []),
     pathUseReceived: registrar.pathUseReceived.flatMap((source) => parseNetwork(source) ?? []),
     defaultQ: defaultQ === undefined ? undefined : Math.round(defaultQ * 1000),
     extraContactParams: withTransport(registrar.extraContactParams, upstreamUri),

@@ -52,6 +52,12 @@ export const policySettings = {
     },
     "Path is always kept and used. Told to no phone, to those that support it, or demanded of them.",
   ).prefault("lazy"),
+  path_from: listOf(
+    leaf(parseSource, {
+      description:
+        "Proxies that may name any next hop in Path: ADDRESS or NETWORK/BITS. Others may name themselves only.",
+    }),
+  ).prefault([]),
   path_use_received: listOf(
     leaf(parseSource, {
       description:

@@ -414,6 +414,7 @@ function toRegistrar(
     maxContactsPolicy: given.max_contacts_policy,
     matchingMode: given.matching_mode,
     pathMode: given.path_mode,
+    pathFrom: given.path_from,
     pathUseReceived: given.path_use_received,
     outboundMode: given.outbound_mode,
     usesRegIdAlways: given.regid_mode,

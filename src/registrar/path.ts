@@ -1,5 +1,6 @@
 import { bracketAddress } from "../location/flow.ts";
-import { addressGroups, isInNetwork } from "../location/network.ts";
+import { addressGroups, isInNetwork, type Network } from "../location/network.ts";
+import { defaultPort } from "../sip/default-port.ts";
 import { unescapeUri } from "../sip/escape.ts";
 import { HEADER } from "../sip/header-name.ts";
 import { addressesOf, tokensOf } from "../sip/header-values.ts";
@@ -27,11 +28,24 @@ const PATH_NOT_SUPPORTED: SipError = {
   headers: "Unsupported: path\r\n",
 };
 
-/** Reads the Path of a REGISTER that came from an address; an error says what to answer. */
+/**
+ * A Path is where calls for the device go, so it decides whom midreg sends them to (RFC 3327 section 6.1): nobody may
+ * name a next hop that is somebody else.
+ */
+export const FOREIGN_PATH: SipError = { status: 403, reason: "Path leads elsewhere" };
+
+/** Tells midreg's own host and port from others. */
+export type IsOwnHost = (host: string, port: number | undefined) => boolean;
+
+/**
+ * Reads the Path of a REGISTER that came from an address, which is empty where it did not come from the network; an
+ * error says what to answer.
+ */
 export function readPath(
   request: SipRequest,
   policy: RegisterPolicy,
   from: string,
+  isOwnHost: IsOwnHost,
 ): ReadPath | SipError {
   if (!hasHeader(request, HEADER.path)) return NO_PATH;
   if (policy.pathMode === "strict" && !isPathSupported(request)) return PATH_NOT_SUPPORTED;
@@ -44,7 +58,10 @@ export function readPath(
   }
   const path = headerValues(request, HEADER.path).join(", ");
   if (path.length > policy.maxPathLength) return badRequest("Path too long");
-  const received = isTrustedProxy(from, policy) ? receivedIn(first, values[1]) : "";
+  const isTrusted = isTrustedProxy(from, policy);
+  const mayNameAny = from === "" || isTrusted || isIn(from, policy.pathFrom);
+  if (!mayNameAny && leadsElsewhere(values, from, isOwnHost)) return FOREIGN_PATH;
+  const received = isTrusted ? receivedIn(first, values[1]) : "";
   return typeof received === "string" ? { path, received } : received;
 }
 
@@ -67,9 +84,36 @@ export function isTrustedProxy(
   from: string,
   { pathUseReceived }: Pick<RegisterPolicy, "pathUseReceived">,
 ): boolean {
-  if (pathUseReceived.length === 0) return false;
-  const groups = addressGroups(from);
-  return groups !== undefined && pathUseReceived.some((network) => isInNetwork(groups, network));
+  return isIn(from, pathUseReceived);
+}
+
+function isIn(address: string, networks: readonly Network[]): boolean {
+  if (networks.length === 0) return false;
+  const groups = addressGroups(address);
+  return groups !== undefined && networks.some((network) => isInNetwork(groups, network));
+}
+
+/**
+ * Whether midreg would send calls to somebody else than where the REGISTER came from. What stands behind that hop is its
+ * own affair. A name may mean anything, and is not looked up for whoever writes one.
+ */
+function leadsElsewhere(
+  values: readonly NameAddr[],
+  from: string,
+  isOwnHost: IsOwnHost,
+): boolean {
+  const hops = values.map(uriOf);
+  // In calls, midreg's own hops are passed over (proxy/forward-request.ts).
+  const at = hops.findIndex((hop) => hop === undefined || !isOwn(hop, isOwnHost));
+  if (at === -1) return false;
+  const next = hops[at];
+  if (next === undefined || uriParam(next, "maddr") !== undefined) return true;
+  const groups = addressGroups(next.host.replace(/^\[(.*)\]$/u, "$1"));
+  return groups === undefined || String(groups) !== String(addressGroups(from));
+}
+
+function isOwn(hop: Uri, isOwnHost: IsOwnHost): boolean {
+  return hop.host !== "" && isOwnHost(hop.host, hop.port ?? defaultPort(hop));
 }
 
 const MALFORMED = badRequest("Malformed received of Path");

@@ -12,7 +12,7 @@ import { parseUri, type Uri } from "../sip/uri.ts";
 import { isOwnAor } from "./gruu.ts";
 import { askedLifetime, isTooBrief, rangePercentFor, requestedLifetime } from "./lifetimes.ts";
 import { type OutboundAsk, readOutbound } from "./outbound.ts";
-import { readPath } from "./path.ts";
+import { type IsOwnHost, readPath } from "./path.ts";
 import { NOT_PUSHED, type PushedContact, type PushOffers, PushReader } from "./push-request.ts";
 import type { RegisterPolicy } from "./register-policy.ts";
 
@@ -56,12 +56,13 @@ export interface RegisterAsk {
 
 /**
  * Reads a REGISTER (RFC 3261 section 10.3 steps 5 to 7, checks only); an error says what to answer. `from` is the
- * address it came from, an IP literal without brackets.
+ * address it came from, an IP literal without brackets; empty where it did not come from the network.
  */
 export function readRegister(
   request: SipRequest,
   policy: RegisterPolicy,
   from = "",
+  isOwnHost: IsOwnHost = isNobody,
 ): RegisterAsk | SipError {
   const aor = canonicalAor(request.to.uri, policy.aor);
   if (typeof aor !== "string") return aor;
@@ -70,7 +71,7 @@ export function readRegister(
   if (Number.isNaN(expires)) return badRequest("Malformed Expires");
   const contacts = contactsOf(request);
   if (contacts === undefined) return badRequest("Malformed Contact");
-  const read = readPath(request, policy, from);
+  const read = readPath(request, policy, from, isOwnHost);
   if ("status" in read) return read;
   const { path, received } = read;
   // RFC 3261 section 10.2.2: "*" is only for removal, and only with Expires: 0.
@@ -85,6 +86,10 @@ export function readRegister(
   const support = supportOf(request, path, policy);
   const own = { isStar: contacts === "*", isOutbound: outbound.isTold };
   return { policy, aor, contacts: asked, path, received, offers, ...own, ...support };
+}
+
+function isNobody(): boolean {
+  return false;
 }
 
 function supportOf(

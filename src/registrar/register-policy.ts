@@ -42,6 +42,8 @@ export interface RegisterPolicy {
    * devices that support it, `strict` refuses it from those that do not.
    */
   readonly pathMode: "off" | "lazy" | "strict";
+  /** Where the proxies are that may name any Path; others only one that leads to themselves (path.ts). */
+  readonly pathFrom: readonly Network[];
   /** Where the proxies are whose word counts on where a device is (path.ts). */
   readonly pathUseReceived: readonly Network[];
   /** Whether a 200 lists the contacts of its request only, instead of all that are bound. */

@@ -49,6 +49,10 @@ export const MAX_PENDING_IDENTITIES = 50_000;
 export const ERRORS_PER_SECOND = 20;
 export const ERROR_BURST = 50;
 
+/** Lines of one kind in the log, per second and at once: what an operator can still read, and a tenth of a GB a day at worst. */
+export const LINES_PER_SECOND = 5;
+export const LINE_BURST = 50;
+
 /** Source addresses whose error answers are counted; the oldest are forgotten first. */
 export const MAX_COUNTED_SOURCES = 10_000;
 

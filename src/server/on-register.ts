@@ -1,6 +1,7 @@
 import type { AorRecord } from "../location/binding.ts";
 import type { AorChange } from "../location/change.ts";
 import type { RegisterDecision } from "../registrar/decide-register.ts";
+import { FOREIGN_PATH } from "../registrar/path.ts";
 import { type RegisterAsk, readRegister } from "../registrar/read-register.ts";
 import { retryAfterLine } from "../registrar/register-answer.ts";
 import { policyFor } from "../registrar/rules.ts";
@@ -22,10 +23,11 @@ export function onRegister(request: SipRequest, arrival: Arrival, context: Regis
   const { registerRules, registerPolicy } = context.options;
   const chosen = policyFor(request, arrival, registerRules, registerPolicy);
   const policy = context.outgoing.applyTo(chosen);
-  const ask = readRegister(request, policy, arrival.address);
+  const ask = readRegister(request, policy, arrival.address, context.isOwnHost);
   if ("status" in ask) {
-    const reason = REFUSALS[ask.status] ?? "malformed";
+    const reason = ask === FOREIGN_PATH ? "foreign-path" : (REFUSALS[ask.status] ?? "malformed");
     context.tallies.count("rejected", reason);
+    if (ask === FOREIGN_PATH) noteForeignPath(arrival, context);
     if (context.log.isDebug) {
       const { address, port } = arrival;
       const call = { rule: policy.rule, call_id: request.callId, address, port };
@@ -52,6 +54,16 @@ export function onRegister(request: SipRequest, arrival: Arrival, context: Regis
     answerBusy(context, arrival, request);
   }
   return undefined;
+}
+
+/** An edge proxy that has to be listed is the operator's business, and a phone that tries is too. */
+function noteForeignPath({ address, port, atMs }: Arrival, context: RegisterContext): void {
+  const leftOut = context.foreignPaths.take(atMs);
+  if (leftOut === undefined) return;
+  context.log.warn(
+    { address, port, left_out: leftOut, setting: "mid_registrar.path_from" },
+    "REGISTER refused: its Path leads to somebody else than its sender, who is not listed",
+  );
 }
 
 /** What the gate has not let through ends here, at no cost to its address-of-record. */

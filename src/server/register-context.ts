@@ -3,6 +3,7 @@ import type { AttemptModules } from "./attempt.ts";
 import type { DecisionLog } from "./decision-log.ts";
 import type { DigestGate } from "./digest-gate.ts";
 import type { ErrorLimiter } from "./error-limiter.ts";
+import type { LineLimiter } from "./line-limiter.ts";
 import type { Outbox } from "./outbox.ts";
 import type { OutgoingPolicy } from "./outgoing-policy.ts";
 import type { PendingIdentities } from "./pending-identities.ts";
@@ -32,6 +33,8 @@ export interface RegisterContext extends ServerModules, AttemptModules {
   readonly inFlight: { n: number };
   readonly dateLine: () => string;
   readonly errors: ErrorLimiter;
+  /** Lines in the log about Paths that are refused. */
+  readonly foreignPaths: LineLimiter;
   readonly decisions: DecisionLog;
   /** Wakes devices so that they stay registered; undefined where no device can be woken. */
   readonly refresher: PushRefresher | undefined;

@@ -16,6 +16,7 @@ import { ErrorLimiter } from "./error-limiter.ts";
 import { type FlowEndModules, FlowEnds } from "./flow-ends.ts";
 import { LargeRequests } from "./large-requests.ts";
 import { BUSY_RETRY_AFTER_SEC, DRAIN_LIMIT_MS, MAX_REQUEST_BYTES } from "./limits.ts";
+import { LineLimiter } from "./line-limiter.ts";
 import { MergedRequests } from "./merged-requests.ts";
 import { MessageTallies } from "./message-tallies.ts";
 import { onRegister } from "./on-register.ts";
@@ -269,6 +270,7 @@ function buildContext(
     tallies: new RegisterMetrics(metrics),
     tally: (direction, result) => metrics.counter("proxied_requests_total", { direction, result }),
     errors: new ErrorLimiter(),
+    foreignPaths: new LineLimiter(),
     isOwnHost,
     pinger: buildPinger(options, { ...ending, ...sending, transport, isOwnHost }),
     gate: buildGate(options, { credentials, ids, metrics, isOwnHost, nowMs }),

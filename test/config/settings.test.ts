@@ -49,6 +49,7 @@ describe("with nothing but an upstream, every setting has its default", () => {
         maxContactsPolicy: "refuse",
         matchingMode: "contact",
         pathMode: "lazy",
+        pathFrom: [],
         pathUseReceived: [],
         onlyRequestContacts: false,
         outboundMode: "supported",
@@ -281,6 +282,11 @@ describe("values that are accepted", () => {
       "mid_registrar.matching_mode",
       "param:Rinstance",
       registrar({ matchingMode: "param:rinstance" }),
+    ],
+    [
+      "mid_registrar.path_from",
+      "'10.0.0.0/8, 2001:db8::1'",
+      registrar({ pathFrom: ["10.0.0.0/8", "2001:db8::1"] }),
     ],
     [
       "mid_registrar.path_use_received",

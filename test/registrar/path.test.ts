@@ -77,3 +77,56 @@ describe("where a trusted proxy has heard the device (path_use_received)", () =>
     expect(isTrustedProxy("10.0.0.1", { pathUseReceived })).toBe(true);
   });
 });
+
+describe("who may name a Path", () => {
+  const [listed] = [parseNetwork("10.0.0.0/8")].map((network) => network ?? []);
+  const OWN = "192.0.2.1";
+  const isOwnHost = (host: string, port: number | undefined): boolean =>
+    host === OWN && (port ?? 5060) === 5060;
+
+  function verdict(path: string, from: string): string {
+    const request = requestOf(registerText({ headers: [`Path: ${path}`] }));
+    const policy = { ...POLICY, pathFrom: [listed ?? []].flat() };
+    const ask = readRegister(request, policy, from, isOwnHost);
+    return "status" in ask ? `${ask.status} ${ask.reason}` : "taken";
+  }
+
+  const FROM = "198.51.100.7";
+
+  test.each([
+    ["its sender", "<sip:198.51.100.7;lr>"],
+    ["its sender at another port and by another transport", "<sip:198.51.100.7:5080;transport=tcp;lr>"],
+    ["its sender, and others behind it", "<sip:t@198.51.100.7;lr;ob>, <sip:203.0.113.1;lr>"],
+    ["midreg itself, and then its sender", `<sip:${OWN};lr>, <sip:198.51.100.7;lr>`],
+    ["midreg itself alone", `<sip:${OWN};lr>`],
+    ["its sender as an IPv6 address", "<sip:[2001:db8::7];lr>", "2001:db8:0:0:0:0:0:7"],
+    ["its sender as a mapped address", "<sip:[::ffff:198.51.100.7];lr>"],
+  ])("is everybody where it leads to %s", (_, path, from = FROM) => {
+    expect(verdict(path, from)).toBe("taken");
+  });
+
+  test.each([
+    ["another address", "<sip:203.0.113.1;lr>"],
+    ["a name", "<sip:edge.test;lr>"],
+    ["a name that begins like its sender", "<sip:198.51.100.7.evil.test;lr>"],
+    ["its sender as user", "<sip:198.51.100.7@203.0.113.1;lr>"],
+    ["its sender with the maddr of another", "<sip:198.51.100.7;maddr=203.0.113.1;lr>"],
+    ["another behind midreg itself", `<sip:${OWN};lr>, <sip:203.0.113.1;lr>`],
+    ["another behind midreg twice", `<sip:${OWN};lr>, <sip:${OWN}:5060;lr>, <sip:203.0.113.1;lr>`],
+    ["midreg's machine at another port", `<sip:${OWN}:22;lr>`],
+    ["nothing that is a URI, behind midreg", `<sip:${OWN};lr>, <sip:;lr>`],
+    ["another scheme, behind midreg", `<sip:${OWN};lr>, <http://198.51.100.7/>`],
+    ["an address of the other family", "<sip:[2001:db8::7];lr>"],
+  ])("is nobody else where it leads to %s", (_, path) => {
+    expect(verdict(path, FROM)).toBe("403 Path leads elsewhere");
+    expect(verdict(path, "11.0.0.1")).toBe("403 Path leads elsewhere");
+    expect(verdict(path, "10.255.0.1")).toBe("taken");
+  });
+
+  test("is who is believed about where devices are, too", () => {
+    const request = requestOf(registerText({ headers: ["Path: <sip:edge.test;lr>"] }));
+    const policy = { ...POLICY, pathFrom: [], pathUseReceived };
+    expect(readRegister(request, policy, "10.0.0.1")).toMatchObject({ path: "<sip:edge.test;lr>" });
+    expect(readRegister(request, policy, "11.0.0.1")).toMatchObject({ status: 403 });
+  });
+});

@@ -1,5 +1,6 @@
 import { CredentialTable } from "../../src/auth/credential-table.ts";
 import type { AorRecord } from "../../src/location/binding.ts";
+import { parseNetwork } from "../../src/location/network.ts";
 import type { LocationStore, Protocol } from "../../src/ports.ts";
 import type { LookupPolicy } from "../../src/proxy/lookup-policy.ts";
 import type { PingChoice, PingPolicy } from "../../src/registrar/decide-ping.ts";
@@ -22,7 +23,7 @@ import { Phone } from "./phone.ts";
 import { SequentialIds } from "./sequential-ids.ts";
 import { VirtualClock } from "./virtual-clock.ts";
 
-/** A policy with OpenSIPS' defaults, margin 2 seconds, proof required. */
+/** A policy with OpenSIPS' defaults, margin 2 seconds, proof required; anybody may name a Path, as there. */
 export const POLICY: RegisterPolicy = {
   rule: "",
   aor: {
@@ -52,6 +53,7 @@ export const POLICY: RegisterPolicy = {
   maxContactsPolicy: "refuse",
   matchingMode: "contact",
   pathMode: "lazy",
+  pathFrom: ["0.0.0.0/0", "::/0"].flatMap((network) => parseNetwork(network) ?? []),
   pathUseReceived: [],
   onlyRequestContacts: false,
   outboundMode: "supported",
