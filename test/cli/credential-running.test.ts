@@ -3,11 +3,10 @@ import { join } from "node:path";
 import { expect, onTestFinished, test } from "vitest";
 import { runProgram } from "../../src/cli/program.ts";
 import { writeAdminPlace } from "../../src/cli/running-place.ts";
-import { AdminServer } from "../../src/http/admin-server.ts";
 import { CredentialStore } from "../../src/store/credential-store.ts";
-import { credentialsOf, locationOf } from "../http/api.ts";
 import { MIGRATIONS } from "../store/fixtures.ts";
 import { World } from "../support/world.ts";
+import { startAdminListener } from "./admin-listener.ts";
 import { makeTempDirectory } from "./temp-directory.ts";
 
 const HA1 = "0123456789abcdef0123456789abcdef";
@@ -15,20 +14,9 @@ const HA1 = "0123456789abcdef0123456789abcdef";
 /** A midreg whose credentials can be asked for, and how it is named. */
 async function scene(): Promise<{ readonly world: World; readonly admin: readonly string[] }> {
   const world = new World();
-  const server = new AdminServer(
-    { address: "127.0.0.1", port: 0 },
-    {
-      renderMetrics: () => Promise.resolve(""),
-      metricsContentType: "",
-      readiness: () => ({ isReady: true, checks: {} }),
-      location: locationOf(world),
-      credentials: credentialsOf(world),
-      log: world.recording.log,
-    },
-  );
-  const { port } = await server.start();
-  onTestFinished(async () => server.stop());
-  return { world, admin: ["--admin", `127.0.0.1:${port}`] };
+  const { place, stop } = await startAdminListener(world);
+  onTestFinished(stop);
+  return { world, admin: ["--admin", place] };
 }
 
 async function credential(

@@ -3,12 +3,11 @@ import { createServer } from "node:http";
 import { join } from "node:path";
 import { afterEach, describe, expect, test } from "vitest";
 import { runProgram } from "../../src/cli/program.ts";
-import { AdminServer } from "../../src/http/admin-server.ts";
-import { credentialsOf, locationOf } from "../http/api.ts";
 import { FakeGateway } from "../support/fake-gateway.ts";
 import { contactOf } from "../support/sleepers.ts";
 import { VirtualClock } from "../support/virtual-clock.ts";
 import { World, type WorldOptions } from "../support/world.ts";
+import { startAdminListener } from "./admin-listener.ts";
 import { makeTempDirectory } from "./temp-directory.ts";
 
 const closing: Array<() => unknown> = [];
@@ -30,24 +29,10 @@ async function scene(users: number, options: WorldOptions = {}): Promise<Scene> 
     world.phone(`user${at}`, `198.51.100.7:${20_000 + at}`).register({ expires: 600 });
   }
   world.pass(1);
-  const server = new AdminServer(
-    { address: "127.0.0.1", port: 0 },
-    {
-      renderMetrics: () => Promise.resolve(""),
-      metricsContentType: "",
-      readiness: () => ({ isReady: true, checks: {} }),
-      location: locationOf(world),
-      credentials: credentialsOf(world),
-      log: world.recording.log,
-    },
-  );
-  const { port } = await server.start();
+  const { place, stop } = await startAdminListener(world);
   const ticking = setInterval(() => world.pass(0.5), 5);
-  closing.push(
-    () => clearInterval(ticking),
-    () => server.stop(),
-  );
-  return { world, admin: `127.0.0.1:${port}` };
+  closing.push(() => clearInterval(ticking), stop);
+  return { world, admin: place };
 }
 
 interface Ran {

@@ -10,20 +10,13 @@ import {
   statusOf,
 } from "../../support/messages.ts";
 import type { Phone } from "../../support/phone.ts";
-import { fromAlice, fromBob, MAIN_PLACE, ProxyStage, startLine } from "./stage.ts";
+import { CALL_VIA, fromAlice, fromBob, MAIN_PLACE, ProxyStage, startLine } from "./stage.ts";
 
 let stage: ProxyStage;
 
 beforeEach(async () => {
   stage = await ProxyStage.open();
 });
-
-const MAIN_VIA = "Via: SIP/2.0/UDP 192.0.2.50:5060;branch=z9hG4bK-call";
-
-/** The INVITE at the phone. */
-function ring(invite = buildInvite({ uri: stage.contact })): string {
-  return stage.raw(invite, MAIN_PLACE).find(({ to }) => to === PHONE_PLACE)?.text ?? "";
-}
 
 function methods(): string[] {
   return stage.phone.requests.map((text) => methodOf(text));
@@ -92,7 +85,7 @@ describe("rule 27: the best response", () => {
         "SIP/2.0 401 Answer",
         'Proxy-Authenticate: Digest realm="x"',
         'Proxy-Authenticate: Digest realm="mobile", nonce="2"',
-        MAIN_VIA,
+        CALL_VIA,
         ...headerLines(desk.requests[0] ?? "", "Record-Route").map(
           (value) => `Record-Route: ${value}`,
         ),
@@ -175,11 +168,11 @@ describe("RFC 6026: 2xx that come late or again", () => {
   });
 
   test("a 200 that crosses the CANCEL is the answer; the CANCEL hears its own 200", () => {
-    const invite = ring();
+    const invite = stage.ring();
     stage.raw(answerTo(invite, 180, "Ringing"), PHONE_PLACE);
     const cancel = message(
       `CANCEL ${stage.contact} SIP/2.0`,
-      MAIN_VIA,
+      CALL_VIA,
       "Max-Forwards: 70",
       "From: <sip:bob@sip.test>;tag=bob",
       "To: <sip:alice@sip.test>",
@@ -202,7 +195,7 @@ describe("RFC 6026: 2xx that come late or again", () => {
   });
 
   test("a 200 after the call has ended with 487 is too late: nobody would acknowledge it (section 17.2.1)", () => {
-    const invite = ring();
+    const invite = stage.ring();
     stage.raw(answerTo(invite, 180, "Ringing"), PHONE_PLACE);
     const cancel = buildInvite({ uri: stage.contact })
       .replace("INVITE sip", "CANCEL sip")
@@ -216,7 +209,7 @@ describe("RFC 6026: 2xx that come late or again", () => {
 
 describe("rule 28: Timer C", () => {
   test("cancels a branch after more than three minutes, counted from the last 101 to 199", () => {
-    const invite = ring();
+    const invite = stage.ring();
     stage.raw(answerTo(invite, 180, "Ringing"), PHONE_PLACE);
     stage.world.pass(170);
     stage.raw(answerTo(invite, 183, "Session Progress"), PHONE_PLACE);
@@ -227,7 +220,7 @@ describe("rule 28: Timer C", () => {
   });
 
   test("is not set back by a 100", () => {
-    const invite = ring();
+    const invite = stage.ring();
     stage.raw(answerTo(invite, 180, "Ringing"), PHONE_PLACE);
     stage.world.pass(170);
     stage.raw(answerTo(invite, 100, "Trying"), PHONE_PLACE);

@@ -9,37 +9,13 @@ import {
   methodOf,
   statusOf,
 } from "../../support/messages.ts";
-import { fromAlice, fromBob, MAIN_PLACE, ProxyStage, startLine } from "./stage.ts";
+import { COMMON, fromAlice, fromBob, MAIN_PLACE, OWN_VIA, ProxyStage, startLine } from "./stage.ts";
 
 let stage: ProxyStage;
 
 beforeEach(async () => {
   stage = await ProxyStage.open();
 });
-
-const OWN_VIA = "Via: SIP/2.0/UDP 192.0.2.1:5060;branch=B;rport";
-const COMMON = [
-  "From: <sip:bob@sip.test>;tag=bob",
-  "To: <sip:alice@sip.test>",
-  "Call-ID: rule",
-] as const;
-
-/** A request as the main registrar sends it, to the phone where no Request-URI is given. */
-function request(method: string, headers: readonly string[] = [], uri = stage.contact): string {
-  return message(
-    `${method} ${uri} SIP/2.0`,
-    "Via: SIP/2.0/UDP 192.0.2.50:5060;branch=z9hG4bK-1",
-    ...headers,
-    ...COMMON,
-    `CSeq: 1 ${method}`,
-    "Content-Length: 0",
-  );
-}
-
-/** The request among what leaves midreg. */
-function sentOf(text: string, from = MAIN_PLACE): string {
-  return stage.requests(text, from)[0]?.text ?? "";
-}
 
 describe("rule 10: the copy", () => {
   test("has the contact, one hop less, Record-Route, the Path ahead of Routes, a Via, and else its bytes", async () => {
@@ -52,7 +28,7 @@ describe("rule 10: the copy", () => {
       "X-Odd:\t kept ",
       "s: \xe9",
     ];
-    expect(stage.requests(request("INVITE", odd), MAIN_PLACE)).toEqual([
+    expect(stage.requests(stage.ask("INVITE", odd), MAIN_PLACE)).toEqual([
       {
         to: "198.51.100.20:5060",
         text: message(
@@ -75,18 +51,18 @@ describe("rule 10: the copy", () => {
   });
 
   test("has Max-Forwards 70 where there was none", () => {
-    expect(headerLines(sentOf(request("MESSAGE")), "Max-Forwards")).toEqual(["70"]);
+    expect(headerLines(stage.sentOf(stage.ask("MESSAGE")), "Max-Forwards")).toEqual(["70"]);
   });
 
   test("is none with Max-Forwards 0: 483", () => {
-    expect(stage.lines(request("MESSAGE", ["Max-Forwards: 0"]), MAIN_PLACE)).toEqual([
+    expect(stage.lines(stage.ask("MESSAGE", ["Max-Forwards: 0"]), MAIN_PLACE)).toEqual([
       `SIP/2.0 483 Too Many Hops > ${MAIN_PLACE}`,
     ]);
-    expect(stage.lines(request("ACK", ["Max-Forwards: 0"]), MAIN_PLACE)).toEqual([]);
+    expect(stage.lines(stage.ask("ACK", ["Max-Forwards: 0"]), MAIN_PLACE)).toEqual([]);
   });
 
   test("but OPTIONS with Max-Forwards 0 is answered, to the byte", () => {
-    const [answer, ...more] = stage.leaving(request("OPTIONS", ["Max-Forwards: 0"]), MAIN_PLACE);
+    const [answer, ...more] = stage.leaving(stage.ask("OPTIONS", ["Max-Forwards: 0"]), MAIN_PLACE);
     expect(more).toEqual([]);
     expect(answer).toEqual({
       to: MAIN_PLACE,
@@ -107,7 +83,7 @@ describe("rule 10: the copy", () => {
 
   test("is none with a Proxy-Require that midreg does not know: 420 with Unsupported", () => {
     const [answer] = stage.leaving(
-      request("MESSAGE", ["Proxy-Require: a,B", "Proxy-Require: c"]),
+      stage.ask("MESSAGE", ["Proxy-Require: a,B", "Proxy-Require: c"]),
       MAIN_PLACE,
     );
     expect(startLine(answer?.text ?? "")).toBe("SIP/2.0 420 Bad Extension");
@@ -118,7 +94,7 @@ describe("rule 10: the copy", () => {
     "is none to %s: 416",
     (uri) => {
       for (const from of [MAIN_PLACE, PHONE_PLACE]) {
-        const [answer] = stage.leaving(request("MESSAGE", [], uri), from);
+        const [answer] = stage.leaving(stage.ask("MESSAGE", [], uri), from);
         expect(statusOf(answer?.text ?? "")).toBe(416);
       }
     },
@@ -131,7 +107,7 @@ describe("rule 10: the copy", () => {
         ["192.0.2.1", 5060],
       ],
     });
-    const text = `${request("MESSAGE").replace("Content-Length: 0\r\n", "")}hi`;
+    const text = `${stage.ask("MESSAGE").replace("Content-Length: 0\r\n", "")}hi`;
     const [sent] = stage.raw(text, MAIN_PLACE);
     expect(sent?.to).toBe(PHONE_PLACE);
     expect(headerLine(sent?.text ?? "", "Via")).toMatch(/^SIP\/2\.0\/TCP 198\.51\.100\.1:5060;/u);
@@ -147,7 +123,7 @@ describe("rule 11: Record-Route", () => {
     "is put above what is there in a %s, also when there is a Route",
     (method) => {
       const headers = ["Record-Route: <sip:192.0.2.50;lr>", "Route: <sip:192.0.2.1;lr>"];
-      expect(headerLines(sentOf(request(method, headers)), "Record-Route")).toEqual([
+      expect(headerLines(stage.sentOf(stage.ask(method, headers)), "Record-Route")).toEqual([
         "<sip:T@192.0.2.1:5060;lr>",
         "<sip:192.0.2.50;lr>",
       ]);
@@ -157,7 +133,7 @@ describe("rule 11: Record-Route", () => {
   test.each(["MESSAGE", "OPTIONS", "PUBLISH"])(
     "is not put into a %s, which makes no dialog",
     (method) => {
-      expect(headerLines(sentOf(request(method)), "Record-Route")).toEqual([]);
+      expect(headerLines(stage.sentOf(stage.ask(method)), "Record-Route")).toEqual([]);
     },
   );
 
@@ -170,7 +146,7 @@ describe("rule 11: Record-Route", () => {
     expect(stage.phone.lastStatus).toBe(200);
     expect([stage.world.main.registers.at(-1), stage.phone.last].join("")).not.toContain("ecord-");
     const uri = stage.world.main.contactsFor("sip:alice@sip.test").at(-1) ?? "";
-    expect(headerLines(sentOf(request("MESSAGE", [], uri)), "Route")).toEqual([]);
+    expect(headerLines(stage.sentOf(stage.ask("MESSAGE", [], uri)), "Route")).toEqual([]);
   });
 });
 
@@ -217,7 +193,7 @@ describe("rule 12: Record-Route and sips", () => {
 describe("rules 13 and 14: a change of interface or transport", () => {
   test("has two values, the outgoing one above, each with its host, port and transport", async () => {
     stage = await mixedStage();
-    expect(recordsOf(request("INVITE"), MAIN_PLACE, "192.0.2.1:5060")).toEqual([
+    expect(recordsOf(stage.ask("INVITE"), MAIN_PLACE, "192.0.2.1:5060")).toEqual([
       "<sip:T@198.51.100.1:5061;transport=tls;lr;r2=on>",
       "<sip:T@192.0.2.1:5060;transport=udp;lr;r2=on>",
     ]);
@@ -235,7 +211,7 @@ describe("rules 13 and 14: a change of interface or transport", () => {
       { from: phone },
     );
     stage.world.network.listen(phone, () => undefined);
-    const [, sent] = stage.leaving(request("INVITE"), MAIN_PLACE, "192.0.2.1:5060");
+    const [, sent] = stage.leaving(stage.ask("INVITE"), MAIN_PLACE, "192.0.2.1:5060");
     expect(sent?.to).toBe(phone);
     expect(headerLines(sent?.text ?? "", "Record-Route")).toEqual([
       "<sip:T@[2001:db8::1]:5060;lr;r2=on>",
@@ -244,7 +220,7 @@ describe("rules 13 and 14: a change of interface or transport", () => {
   });
 
   test("rule 14: one value, without a transport, where both sides are the same", () => {
-    expect(recordsOf(request("INVITE"), MAIN_PLACE, "192.0.2.1:5060")).toEqual([
+    expect(recordsOf(stage.ask("INVITE"), MAIN_PLACE, "192.0.2.1:5060")).toEqual([
       "<sip:T@192.0.2.1:5060;lr>",
     ]);
   });
@@ -254,7 +230,7 @@ describe("rules 13 and 14: a change of interface or transport", () => {
     stage.phone.onRequest = (text) => {
       if (methodOf(text) === "INVITE") stage.phone.send(answerTo(text, 200, "OK"));
     };
-    stage.raw(request("INVITE"), MAIN_PLACE, "192.0.2.1:5060");
+    stage.raw(stage.ask("INVITE"), MAIN_PLACE, "192.0.2.1:5060");
     const recorded = headerLines(stage.world.main.responses.at(-1) ?? "", "Record-Route");
     // Alice was called: her route set is in the order of the values.
     const bye = message(
@@ -333,7 +309,7 @@ describe("rule 17: the fixed next hop of phones is the main registrar", () => {
   // No Route is pushed for it: the operator has named it, it is the registrar and so the proxy of the domain, and the
   // request would only carry a value that it takes off. That it is a loose router is a condition of the manual's.
   test("the Request-URI and the Routes that name it stay", () => {
-    const text = request("MESSAGE", [`Route: <sip:${MAIN_PLACE};lr>`], "sip:bob@elsewhere.test");
+    const text = stage.ask("MESSAGE", [`Route: <sip:${MAIN_PLACE};lr>`], "sip:bob@elsewhere.test");
     const [sent] = stage.requests(text, PHONE_PLACE);
     expect(sent?.to).toBe(MAIN_PLACE);
     expect(startLine(sent?.text ?? "")).toBe("MESSAGE sip:bob@elsewhere.test SIP/2.0");
@@ -344,7 +320,7 @@ describe("rule 17: the fixed next hop of phones is the main registrar", () => {
 describe("rule 18: preloaded Routes", () => {
   // All of it is in ../open-relay.
   test("lead to the main registrar or nowhere", () => {
-    const text = request("MESSAGE", ["Route: <sip:192.0.2.1;lr>, <sip:evil.test;lr>"]).replace(
+    const text = stage.ask("MESSAGE", ["Route: <sip:192.0.2.1;lr>, <sip:evil.test;lr>"]).replace(
       MAIN_PLACE,
       PHONE_PLACE,
     );

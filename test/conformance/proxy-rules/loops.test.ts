@@ -10,29 +10,6 @@ beforeEach(async () => {
   stage = await ProxyStage.open();
 });
 
-const COMMON = [
-  "From: <sip:bob@sip.test>;tag=bob",
-  "To: <sip:alice@sip.test>",
-  "Call-ID: rule",
-] as const;
-
-/** A request as the main registrar sends it, to the phone where no Request-URI is given. */
-function request(method: string, headers: readonly string[] = [], uri = stage.contact): string {
-  return message(
-    `${method} ${uri} SIP/2.0`,
-    "Via: SIP/2.0/UDP 192.0.2.50:5060;branch=z9hG4bK-1",
-    ...headers,
-    ...COMMON,
-    `CSeq: 1 ${method}`,
-    "Content-Length: 0",
-  );
-}
-
-/** The request among what leaves midreg. */
-function sentOf(text: string, from = MAIN_PLACE): string {
-  return stage.requests(text, from)[0]?.text ?? "";
-}
-
 /** The request as it comes back to midreg by way of the main registrar. */
 function around(sent: string, change: (text: string) => string = (text) => text): string {
   const via = "Via: SIP/2.0/UDP 192.0.2.50:5060;branch=z9hG4bK-around\r\n";
@@ -57,7 +34,7 @@ function bye(from: string, to: string, route: string, place: string): string {
 
 describe("rule 19: loops and breadth", () => {
   test("the same request again is a loop: 482", () => {
-    const sent = stage.raw(request("MESSAGE"), MAIN_PLACE)[0]?.text ?? "";
+    const sent = stage.raw(stage.ask("MESSAGE"), MAIN_PLACE)[0]?.text ?? "";
     expect(stage.lines(around(sent), MAIN_PLACE)).toEqual([
       `SIP/2.0 482 Loop Detected > ${MAIN_PLACE}`,
     ]);
@@ -75,14 +52,14 @@ describe("rule 19: loops and breadth", () => {
       (text) => text.replace("Call-ID", "Proxy-Authorization: Digest x=y\r\nCall-ID"),
     ],
   ])("with another %s it is a spiral and passes", (_, change) => {
-    const sent = stage.raw(request("MESSAGE"), MAIN_PLACE)[0]?.text ?? "";
+    const sent = stage.raw(stage.ask("MESSAGE"), MAIN_PLACE)[0]?.text ?? "";
     expect(stage.lines(around(sent, change), MAIN_PLACE)).toEqual([
       `MESSAGE sip:alice@${PHONE_PLACE} SIP/2.0 > ${PHONE_PLACE}`,
     ]);
   });
 
   test("a mark that midreg has not made is none", () => {
-    const forged = request("MESSAGE").replace(
+    const forged = stage.ask("MESSAGE").replace(
       "branch=z9hG4bK-1",
       "branch=z9hG4bK-1.AAAAAAAAAAAAAA",
     );
@@ -95,7 +72,7 @@ describe("rule 19: loops and breadth", () => {
     ["Max-Breadth: 0", "SIP/2.0 440 Max-Breadth Exceeded"],
     ["Max-Breadth: 00", "SIP/2.0 440 Max-Breadth Exceeded"],
   ])("%s is the end: 440", (line, status) => {
-    expect(stage.lines(request("MESSAGE", [line]), MAIN_PLACE)).toEqual([
+    expect(stage.lines(stage.ask("MESSAGE", [line]), MAIN_PLACE)).toEqual([
       `${status} > ${MAIN_PLACE}`,
     ]);
   });
@@ -105,8 +82,8 @@ describe("rule 19: loops and breadth", () => {
     ["Max-Breadth: 7", "7"],
     ["Max-Breadth: 4294967295", "60"],
   ])("breadth %s goes on as %s", (line, sent) => {
-    const text = request("MESSAGE", line === "" ? [] : [line]);
-    expect(headerLines(sentOf(text), "Max-Breadth")).toEqual([sent]);
+    const text = stage.ask("MESSAGE", line === "" ? [] : [line]);
+    expect(headerLines(stage.sentOf(text), "Max-Breadth")).toEqual([sent]);
   });
 
   test("breadth is divided among the devices that ring, and never exceeded", async () => {
@@ -118,7 +95,7 @@ describe("rule 19: loops and breadth", () => {
     const shares = (line: string): number[] =>
       stage
         .requests(
-          request("INVITE", [line]).replace("z9hG4bK-1", `z9hG4bK-${line.length}${line.slice(-1)}`),
+          stage.ask("INVITE", [line]).replace("z9hG4bK-1", `z9hG4bK-${line.length}${line.slice(-1)}`),
           MAIN_PLACE,
         )
         .map(({ text }) => Number(headerLine(text, "Max-Breadth")));

@@ -2,7 +2,7 @@
 import { beforeEach, describe, expect, test } from "vitest";
 import { buildInvite, inDialog, PHONE_PLACE } from "../../support/call-messages.ts";
 import { answerTo, headerLine, headerLines, message } from "../../support/messages.ts";
-import { fromAlice, fromBob, MAIN_PLACE, ProxyStage, shown, startLine } from "./stage.ts";
+import { fromAlice, fromBob, MAIN_PLACE, OWN_VIA, ProxyStage, shown, startLine } from "./stage.ts";
 
 let stage: ProxyStage;
 
@@ -11,7 +11,6 @@ beforeEach(async () => {
 });
 
 const VIA_MAIN = "Via: SIP/2.0/UDP 192.0.2.50:5060;branch=z9hG4bK-1";
-const OWN_VIA = "Via: SIP/2.0/UDP 192.0.2.1:5060;branch=B;rport";
 
 function request(method: string, uri: string, ...headers: readonly string[]): string {
   return message(

@@ -2,7 +2,7 @@
 import { beforeEach, describe, expect, test } from "vitest";
 import { buildInvite, PHONE_PLACE } from "../../support/call-messages.ts";
 import { answerTo, headerLine, headerLines, message, methodOf } from "../../support/messages.ts";
-import { fromAlice, fromBob, MAIN_PLACE, ProxyStage, startLine } from "./stage.ts";
+import { CALL_VIA, fromAlice, fromBob, MAIN_PLACE, ProxyStage, startLine } from "./stage.ts";
 
 let stage: ProxyStage;
 
@@ -10,16 +10,9 @@ beforeEach(async () => {
   stage = await ProxyStage.open();
 });
 
-const MAIN_VIA = "Via: SIP/2.0/UDP 192.0.2.50:5060;branch=z9hG4bK-call";
-
-/** The INVITE at the phone. */
-function ring(invite = buildInvite({ uri: stage.contact })): string {
-  return stage.raw(invite, MAIN_PLACE).find(({ to }) => to === PHONE_PLACE)?.text ?? "";
-}
-
 describe("rule 21: Via", () => {
   test("midreg's own is taken off, and every other byte stays", () => {
-    const invite = ring();
+    const invite = stage.ring();
     const headers = ["Contact: <sip:alice@10.0.0.5>", "X-Odd:\t kept ", "s: \xe9"];
     const answer = answerTo(invite, 180, "Ringing", { headers, body: "early\xff" });
     const own = `Via: ${headerLine(invite, "Via")}\r\n`;
@@ -29,23 +22,23 @@ describe("rule 21: Via", () => {
   });
 
   test("a response with no further one was for midreg, and stops here", () => {
-    const answer = answerTo(ring(), 180, "Ringing").replace(`${MAIN_VIA}\r\n`, "");
+    const answer = answerTo(stage.ring(), 180, "Ringing").replace(`${CALL_VIA}\r\n`, "");
     expect(stage.raw(answer, PHONE_PLACE)).toEqual([]);
   });
 
   test.each(["255.255.255.255", "224.0.1.75:5060", "192.0.2.1:5060", "198.51.100.200:9"])(
     "the next one is not where a response goes, be it %s: it goes where the request came from",
     (place) => {
-      const answer = answerTo(ring(), 180, "Ringing").replace(
-        MAIN_VIA,
-        MAIN_VIA.replace(MAIN_PLACE, place),
+      const answer = answerTo(stage.ring(), 180, "Ringing").replace(
+        CALL_VIA,
+        CALL_VIA.replace(MAIN_PLACE, place),
       );
       expect(stage.raw(answer, PHONE_PLACE).map(({ to }) => to)).toEqual([MAIN_PLACE]);
     },
   );
 
   test("a response to nothing that midreg has sent is dropped, never forwarded by its Via", () => {
-    const invite = ring();
+    const invite = stage.ring();
     const stray = answerTo(invite, 200, "OK").replace(
       /branch=z9hG4bK[^;]*;/u,
       "branch=z9hG4bK-made-up;",
@@ -65,7 +58,7 @@ describe("rule 21: Via", () => {
       to: MAIN_PLACE,
       text: message(
         "SIP/2.0 100 Trying",
-        MAIN_VIA,
+        CALL_VIA,
         "From: <sip:bob@sip.test>;tag=bob",
         "To: <sip:alice@sip.test>",
         "Call-ID: call-1",
@@ -73,7 +66,7 @@ describe("rule 21: Via", () => {
         "Content-Length: 0",
       ),
     });
-    expect(stage.raw(answerTo(ring(), 100, "Trying"), PHONE_PLACE)).toEqual([]);
+    expect(stage.raw(answerTo(stage.ring(), 100, "Trying"), PHONE_PLACE)).toEqual([]);
   });
 });
 
@@ -183,7 +176,7 @@ describe("rule 26: Contact and sips", () => {
     stage.world.pass(0.5);
     const uri = stage.world.main.contactsFor("sip:alice@sip.test").at(-1) ?? "";
     expect(uri).toMatch(/^sip:alice@192\.0\.2\.1:5060;ctid=/u);
-    const invite = ring(buildInvite({ uri }));
+    const invite = stage.ring(buildInvite({ uri }));
     expect(startLine(invite)).toBe("INVITE sips:alice@198.51.100.7:40000 SIP/2.0");
   });
 });
@@ -215,7 +208,7 @@ describe("rule 29: headers in URIs", () => {
     });
     stage.world.pass(0.5);
     const uri = stage.world.main.contactsFor("sip:alice@sip.test").at(-1) ?? "";
-    const invite = ring(buildInvite({ uri }));
+    const invite = stage.ring(buildInvite({ uri }));
     expect(startLine(invite)).toBe(`INVITE sip:alice@${PHONE_PLACE} SIP/2.0`);
     expect(headerLines(invite, "Route")).toEqual([]);
     expect(invite).not.toContain("evil");
@@ -223,7 +216,7 @@ describe("rule 29: headers in URIs", () => {
 
   test("one in a Contact of a 3xx passes as it is: midreg does not follow it", () => {
     const headers = ["Contact: <sip:x@evil.test?Route=%3Csip:y%3E>"];
-    const sent = stage.raw(answerTo(ring(), 302, "Moved", { headers }), PHONE_PLACE);
+    const sent = stage.raw(answerTo(stage.ring(), 302, "Moved", { headers }), PHONE_PLACE);
     expect(sent.map(({ to, text }) => [to, startLine(text)])).toEqual([
       [PHONE_PLACE, `ACK sip:alice@${PHONE_PLACE} SIP/2.0`],
       [MAIN_PLACE, "SIP/2.0 302 Moved"],

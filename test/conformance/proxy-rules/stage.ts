@@ -3,12 +3,23 @@
  * with one phone, and what leaves it, to the byte.
  */
 import { buildInvite, inDialog, PHONE_PLACE } from "../../support/call-messages.ts";
-import { answerTo, headerLines, methodOf } from "../../support/messages.ts";
+import { answerTo, headerLines, message, methodOf } from "../../support/messages.ts";
 import type { Phone, RegisterOptions } from "../../support/phone.ts";
 import { SERVER_PLACE, World, type WorldOptions } from "../../support/world.ts";
 
 export const MAIN_PLACE = "192.0.2.50:5060";
 export const STRANGER_PLACE = "203.0.113.66:5060";
+
+/** Via of the call that the main registrar makes, and of midreg as shown() has it. */
+export const CALL_VIA = `Via: SIP/2.0/UDP ${MAIN_PLACE};branch=z9hG4bK-call`;
+export const OWN_VIA = "Via: SIP/2.0/UDP 192.0.2.1:5060;branch=B;rport";
+
+/** What requests of the main registrar that begin no dialog have in common (ProxyStage.ask). */
+export const COMMON = [
+  "From: <sip:bob@sip.test>;tag=bob",
+  "To: <sip:alice@sip.test>",
+  "Call-ID: rule",
+] as const;
 
 /** A message that has left midreg: where to, and its text with what is random replaced. */
 export interface Sent {
@@ -89,6 +100,28 @@ export class ProxyStage {
   /** Start lines of what leaves, with where it goes. */
   lines(text: string, from: string, to = SERVER_PLACE): string[] {
     return this.leaving(text, from, to).map((sent) => `${startLine(sent.text)} > ${sent.to}`);
+  }
+
+  /** A request as the main registrar sends it, to the phone where no Request-URI is given. */
+  ask(method: string, headers: readonly string[] = [], uri = this.contact): string {
+    return message(
+      `${method} ${uri} SIP/2.0`,
+      `Via: SIP/2.0/UDP ${MAIN_PLACE};branch=z9hG4bK-1`,
+      ...headers,
+      ...COMMON,
+      `CSeq: 1 ${method}`,
+      "Content-Length: 0",
+    );
+  }
+
+  /** The request among what leaves midreg, with what is random replaced. */
+  sentOf(text: string, from = MAIN_PLACE): string {
+    return this.requests(text, from)[0]?.text ?? "";
+  }
+
+  /** The INVITE of a call at the phone, untouched. */
+  ring(invite = buildInvite({ uri: this.contact })): string {
+    return this.raw(invite, MAIN_PLACE).find(({ to }) => to === PHONE_PLACE)?.text ?? "";
   }
 
   /** Bob calls alice by way of the main registrar, who answers. */
