@@ -47,8 +47,11 @@ export interface ProxyInput {
   readonly targetsOf: (uri: string) => readonly Binding[];
   /** All flows of the device that a binding is one of, itself included. */
   readonly flowsOf: (binding: Binding) => readonly Binding[];
-  /** How devices are chosen for a call to these bindings, most preferred first: a rule may have a say in it. */
-  readonly lookupFor: (targets: readonly Binding[]) => LookupPolicy;
+  /**
+   * How devices are chosen for a call to these bindings of a Request-URI, most preferred first, and what happens where there
+   * are none: a rule may have a say in it.
+   */
+  readonly lookupFor: (targets: readonly Binding[], uri: string) => LookupPolicy;
   /** Whether there is a way to the device: its connection has not ended, and pings have not found it dead. */
   readonly isReachable: (binding: Binding) => boolean;
   /** How long the device took to answer its last ping; undefined where that is not known. */

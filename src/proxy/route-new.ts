@@ -36,7 +36,7 @@ function relayToDevices(forwarding: Forwarding): Routed {
   // Where the main registrar knows each flow of a device as a contact, it asks for one and means the device.
   const targets = only !== undefined && found.length === 1 ? input.flowsOf(only) : found;
   const onceTo = targets.length > found.length ? deviceName(targets) : undefined;
-  const lookup = input.lookupFor(targets);
+  const lookup = input.lookupFor(targets, route.target);
   const chosen = chooseTargets(input, lookup, targets);
   if (chosen === "method-not-allowed") return refuseMethod(targets);
   const groups = forkTargets(chosen, lookup);

@@ -9,6 +9,7 @@ import { decideRequest } from "../proxy/decide-request.ts";
 import type { LookupPolicy } from "../proxy/lookup-policy.ts";
 import type { ProxyInput, Sender } from "../proxy/proxy-input.ts";
 import { refuse } from "../proxy/refuse.ts";
+import { ruleForAbsent } from "../registrar/absent-user.ts";
 import { BindingFacts } from "../registrar/binding-facts.ts";
 import { isTrustedProxy } from "../registrar/path.ts";
 import { ctidOf } from "../registrar/rewrite-register.ts";
@@ -136,7 +137,7 @@ function inputOf(request: SipRequest, arrival: Arrival, context: RequestContext)
       const record = aor === undefined ? undefined : store.lookup(aor);
       return sharedTargets(record, isTarget);
     },
-    lookupFor: (targets) => lookupFor(targets, context),
+    lookupFor: (targets, uri) => lookupFor(targets, { request, uri }, context),
     flowsOf: (binding) => flowsOf(binding, store, isTarget),
     isReachable: (binding) => {
       const isOpen = binding.path !== "" || transport.isOpen(binding.source);
@@ -152,10 +153,17 @@ function inputOf(request: SipRequest, arrival: Arrival, context: RequestContext)
   };
 }
 
-/** The rule that matches the most preferred of the bindings counts for all of them. */
-function lookupFor([first]: readonly Binding[], { options, store }: RequestContext): LookupPolicy {
-  const { registerRules: rules, lookup } = options;
-  if (first === undefined || rules.length === 0) return lookup;
+/** The rule that matches the most preferred of the bindings counts for all of them; without any, that of the user. */
+function lookupFor(
+  [first]: readonly Binding[],
+  { request, uri }: { readonly request: SipRequest; readonly uri: string },
+  { options, store }: RequestContext,
+): LookupPolicy {
+  const { registerRules: rules, registerPolicy, lookup } = options;
+  if (rules.length === 0) return lookup;
+  if (first === undefined) {
+    return ruleForAbsent(request, uri, registerPolicy, rules)?.lookup ?? lookup;
+  }
   const aor = store.lookupCtid(first.ctid)?.aor ?? "";
   return firstMatch(new BindingFacts(aor, first), rules)?.lookup ?? lookup;
 }
