@@ -308,6 +308,7 @@ export type GaugeName =
   | "pinged_contacts"
   | "dead_contacts"
   | "pings_in_flight"
+  | "ping_round_seconds"
   | "ping_mass_loss"
   | "storage_up"
   | "udp_receive_buffer_bytes"

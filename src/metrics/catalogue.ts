@@ -159,6 +159,10 @@ export const GAUGES: Readonly<Record<GaugeName, Declaration>> = {
     labels: [],
   },
   pings_in_flight: { help: "Pings that wait for an answer.", labels: [] },
+  ping_round_seconds: {
+    help: "How long the last round of pings through all contacts has taken; 0 before the first one has ended.",
+    labels: [],
+  },
   ping_mass_loss: {
     help: "Whether so many pings are lost that no device is held dead: 1 if it is so, 0 if not.",
     labels: [],

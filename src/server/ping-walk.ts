@@ -51,6 +51,12 @@ export class PingWalk {
     return undefined;
   }
 
+  /** Whether a record is due that has not been asked for. */
+  isDue(nowMs: number): boolean {
+    this.#accrue(nowMs);
+    return this.#due >= 1;
+  }
+
   #accrue(nowMs: number): void {
     const elapsedMs = nowMs - this.#seenAtMs;
     if (elapsedMs <= 0) return;

@@ -4,8 +4,10 @@ import type { LocationStore, Log, Metrics, Tally, Timing } from "../ports.ts";
 import { isMassLoss, isPong, type PingChoice, wantsPing } from "../registrar/decide-ping.ts";
 import type { AttemptFailure } from "./attempt.ts";
 import { MAX_PING_RECORDS_PER_TICK, MAX_PINGS_IN_FLIGHT, PING_TICK_MS } from "./limits.ts";
+import { LineLimiter } from "./line-limiter.ts";
 import { LossWindow } from "./loss-window.ts";
 import type { PingOptions } from "./ping-options.ts";
+import { PingRound } from "./ping-round.ts";
 import {
   PingRun,
   type PingRunModules,
@@ -42,6 +44,8 @@ export class Pinger implements TimerOwner, PingUser {
   readonly #window: LossWindow;
   readonly #results: Readonly<Record<PingResult, Tally>>;
   readonly #duration: Timing;
+  readonly #round: PingRound;
+  readonly #deathLines = new LineLimiter();
   #walk: PingWalk | undefined;
   /** Pings that may be sent. */
   #allowance = 0;
@@ -67,6 +71,8 @@ export class Pinger implements TimerOwner, PingUser {
       sent: tally("sent"),
     };
     this.#duration = metrics.timing("ping_duration_seconds");
+    const { policy, rate } = options;
+    this.#round = new PingRound({ intervalMs: policy.intervalMs, rate }, modules);
     metrics.gauge("pings_in_flight", {}, () => this.#inFlight);
     metrics.gauge("pinged_contacts", {}, () => this.#table.size);
     metrics.gauge("dead_contacts", {}, () => this.#deadBefore);
@@ -78,6 +84,7 @@ export class Pinger implements TimerOwner, PingUser {
     if (intervalMs === 0) return;
     const { store, ids, timers, nowMs } = this.#modules;
     const onRound = (): void => this.#turn();
+    this.#round.start(nowMs());
     this.#walk = new PingWalk(intervalMs, nowMs(), { store, ids, onRound });
     timers.start(PING_TICK_MS, this, "ping");
   }
@@ -108,6 +115,7 @@ export class Pinger implements TimerOwner, PingUser {
       if (record === undefined) break;
       for (const binding of record.bindings) this.#visit(record.aor, binding, nowMs);
     }
+    this.#noteRound(nowMs);
     this.#modules.timers.start(PING_TICK_MS, this, "ping");
   }
 
@@ -131,7 +139,14 @@ export class Pinger implements TimerOwner, PingUser {
     this.#lost(ping, failure === "timeout" ? "timeout" : "failed");
   }
 
+  #noteRound(nowMs: number): void {
+    // Nothing to ping makes no round.
+    if (this.#modules.store.status().aors === 0) this.#round.start(nowMs);
+    else if (this.#walk?.isDue(nowMs) === true) this.#round.fellShort();
+  }
+
   #turn(): void {
+    this.#round.end(this.#modules.nowMs());
     this.#table.turn();
     this.#deadBefore = this.#dead;
     this.#dead = 0;
@@ -145,6 +160,7 @@ export class Pinger implements TimerOwner, PingUser {
     const choice = choiceOf(aor, binding);
     if (!wantsPing(binding, policy, { choice, health, nowMs })) return undefined;
     this.#allowance -= 1;
+    this.#round.sent();
     const entry = this.#table.begin(binding, nowMs);
     const ping = { aor, binding, entry, sentAtMs: nowMs };
     this.#inFlight += 1;
@@ -181,9 +197,13 @@ export class Pinger implements TimerOwner, PingUser {
   }
 
   #died(aor: string, { ctid, source }: Binding, isNews: boolean): void {
-    const { log, remove } = this.#modules;
+    const { log, remove, nowMs } = this.#modules;
     const { removesDead } = this.#options;
-    if (isNews) log.info({ aor, ctid, source, removed: removesDead }, "device answers no pings");
+    const leftOut = isNews ? this.#deathLines.take(nowMs()) : undefined;
+    if (leftOut !== undefined) {
+      const device = { aor, ctid, source, removed: removesDead };
+      log.info({ ...device, left_out: leftOut }, "device answers no pings");
+    }
     if (!removesDead) return;
     remove(aor, ctid, (binding) => !this.#isFaulty && this.isDead(binding));
   }

@@ -185,6 +185,47 @@ describe("many devices", () => {
     expect(phones.filter((phone) => countOf(phone) > 0).length).toBeLessThanOrEqual(250);
   });
 
+  test("that take longer than the interval are told in the log once for each round, with numbers", async () => {
+    const { world } = await fleet(300, { ping: PING, pings: { rate: 4 } });
+    const told = (): object[] =>
+      world.recording.lines.filter(({ text }) => text.startsWith("a round of pings"));
+    world.pass(60);
+    expect([told(), world.recording.gauge("ping_round_seconds", {})]).toEqual([[], 0]);
+    world.pass(30);
+    expect(told()).toMatchObject([
+      { level: "warn", fields: { natping_interval: 30, ping_rate: 4, pings: 300 } },
+    ]);
+    expect(world.recording.gauge("ping_round_seconds", {})).toBeCloseTo(76, -1);
+    world.pass(150);
+    expect(told()).toHaveLength(3);
+  });
+
+  test("that are pinged in time, or are none at all, are nothing to tell", async () => {
+    const { world } = await fleet(300, { ping: PING });
+    const idle = await World.start({ ping: PING, policy: LONG });
+    world.pass(300);
+    idle.pass(3600);
+    idle.phone("alice", "198.51.100.7:40000").register({ expires: 7200 });
+    idle.pass(300);
+    for (const { recording } of [world, idle]) {
+      expect(recording.lines.filter(({ text }) => text.startsWith("a round of pings"))).toEqual([]);
+      const seconds = recording.gauge("ping_round_seconds", {});
+      expect(seconds).toBeGreaterThan(25);
+      expect(seconds).toBeLessThan(36);
+    }
+  });
+
+  test("that die at once fill no log: the next line says how many were left out", async () => {
+    const { world, phones } = await fleet(300, { ping: { ...PING, massLossPercent: 100 } });
+    for (const phone of phones) phone.onRequest = undefined;
+    world.pass(200);
+    const lines = world.recording.lines.filter(({ text }) => text === "device answers no pings");
+    const leftOut = lines.map(({ fields }) => Number(fields["left_out"]));
+    expect(world.recording.gauge("dead_contacts", {})).toBe(300);
+    expect(lines.length).toBeLessThan(300);
+    expect(leftOut.reduce((sum, count) => sum + count, 0)).toBeGreaterThan(0);
+  });
+
   test("that have not been pinged while the process slept are not caught up on at once", async () => {
     const { world } = await fleet(300, { ping: PING });
     world.pass(5);
