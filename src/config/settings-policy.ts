@@ -83,6 +83,13 @@ export const policySettings = {
     { values: ["keep", "remove"], aliases: { mark: "keep", 0: "keep", 1: "remove" } },
     "Contacts whose connection has ended: not called until their phone is back, or removed here and upstream.",
   ).prefault("keep"),
+  // RFC 5626: a phone may notice only by its next keep-alive, 120 s at most (section 4.4.1), and then waits for up to
+  // 60 s with one failure behind it and 120 s with two (section 4.5).
+  dead_flow_grace: seconds(
+    0,
+    86_400,
+    "With dead_flow remove: how long phones have after a restart of midreg to connect again.",
+  ).prefault("300"),
   only_request_contacts: onOrOff(
     "Whether the answer to a REGISTER lists its own contacts only, instead of all of the user.",
   ).prefault("false"),

@@ -328,6 +328,7 @@ export const settingsSchema = checkedSchema.transform((given) => ({
     resyncRate: given.resync.rate,
     pings: toPings(given.nathelper),
     removesDeadFlows: given.mid_registrar.dead_flow === "remove",
+    deadFlowGraceMs: given.mid_registrar.dead_flow_grace * 1000,
   },
   pushProviders: toProviders(given.push.providers),
   storage: given.storage,

@@ -45,7 +45,7 @@ export function readPath(
   request: SipRequest,
   policy: RegisterPolicy,
   from: string,
-  isOwnHost: IsOwnHost,
+  isOwnHost: IsOwnHost | undefined,
 ): ReadPath | SipError {
   if (!hasHeader(request, HEADER.path)) return NO_PATH;
   if (policy.pathMode === "strict" && !isPathSupported(request)) return PATH_NOT_SUPPORTED;
@@ -58,11 +58,26 @@ export function readPath(
   }
   const path = headerValues(request, HEADER.path).join(", ");
   if (path.length > policy.maxPathLength) return badRequest("Path too long");
-  const isTrusted = isTrustedProxy(from, policy);
-  const mayNameAny = from === "" || isTrusted || isIn(from, policy.pathFrom);
-  if (!mayNameAny && leadsElsewhere(values, from, isOwnHost)) return FOREIGN_PATH;
-  const received = isTrusted ? receivedIn(first, values[1]) : "";
+  const received = receivedFor(values, first, { from, isOwnHost }, policy);
   return typeof received === "string" ? { path, received } : received;
+}
+
+interface PathOrigin {
+  readonly from: string;
+  readonly isOwnHost: IsOwnHost | undefined;
+}
+
+/** Where the sender of a Path says the device is, if it is believed; an error when it may not even name the Path. */
+function receivedFor(
+  values: readonly NameAddr[],
+  first: Uri,
+  origin: PathOrigin,
+  policy: RegisterPolicy,
+): string | SipError {
+  const { from } = origin;
+  if (isTrustedProxy(from, policy)) return receivedIn(first, values[1]);
+  const mayNameAny = from === "" || isIn(from, policy.pathFrom);
+  return !mayNameAny && leadsElsewhere(values, origin) ? FOREIGN_PATH : "";
 }
 
 function receivedIn(first: Uri, second: NameAddr | undefined): string | SipError {
@@ -97,11 +112,7 @@ function isIn(address: string, networks: readonly Network[]): boolean {
  * Whether midreg would send calls to somebody else than where the REGISTER came from. What stands behind that hop is its
  * own affair. A name may mean anything, and is not looked up for whoever writes one.
  */
-function leadsElsewhere(
-  values: readonly NameAddr[],
-  from: string,
-  isOwnHost: IsOwnHost,
-): boolean {
+function leadsElsewhere(values: readonly NameAddr[], { from, isOwnHost }: PathOrigin): boolean {
   const hops = values.map(uriOf);
   // In calls, midreg's own hops are passed over (proxy/forward-request.ts).
   const at = hops.findIndex((hop) => hop === undefined || !isOwn(hop, isOwnHost));
@@ -112,8 +123,8 @@ function leadsElsewhere(
   return groups === undefined || String(groups) !== String(addressGroups(from));
 }
 
-function isOwn(hop: Uri, isOwnHost: IsOwnHost): boolean {
-  return hop.host !== "" && isOwnHost(hop.host, hop.port ?? defaultPort(hop));
+function isOwn(hop: Uri, isOwnHost: IsOwnHost | undefined): boolean {
+  return hop.host !== "" && isOwnHost?.(hop.host, hop.port ?? defaultPort(hop)) === true;
 }
 
 const MALFORMED = badRequest("Malformed received of Path");

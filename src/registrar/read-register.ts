@@ -62,7 +62,7 @@ export function readRegister(
   request: SipRequest,
   policy: RegisterPolicy,
   from = "",
-  isOwnHost: IsOwnHost = isNobody,
+  isOwnHost?: IsOwnHost,
 ): RegisterAsk | SipError {
   const aor = canonicalAor(request.to.uri, policy.aor);
   if (typeof aor !== "string") return aor;
@@ -86,10 +86,6 @@ export function readRegister(
   const support = supportOf(request, path, policy);
   const own = { isStar: contacts === "*", isOutbound: outbound.isTold };
   return { policy, aor, contacts: asked, path, received, offers, ...own, ...support };
-}
-
-function isNobody(): boolean {
-  return false;
 }
 
 function supportOf(

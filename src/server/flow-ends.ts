@@ -5,8 +5,11 @@ import { type EndModules, endNow } from "./end-now.ts";
 import { MAX_FAILED_FLOWS } from "./limits.ts";
 import { recordFlowEnd } from "./register-decisions.ts";
 
-/** Why a flow is believed to be dead. "failed": a request over it was answered with 430, or not at all. */
-type FlowEndReason = FlowEnd | "failed";
+/**
+ * Why a flow is believed to be dead. "failed": a request over it was answered with 430, or not at all; "restart": its
+ * connection was one of the process before.
+ */
+type FlowEndReason = FlowEnd | "failed" | "restart";
 
 export interface FlowEndModules extends EndModules {
   readonly queue: AorQueue;
@@ -42,6 +45,12 @@ export class FlowEnds {
     for (const { aor, binding } of store.bindingsAt(flow)) this.#end(aor, binding, reason);
   }
 
+  /** The connection of a binding ended with the process before, and its device has not come back. */
+  lost(aor: string, binding: Binding): void {
+    this.#tally("restart").n += 1;
+    this.#end(aor, binding, "restart");
+  }
+
   /** A request over the flow of a binding came back with 430, or nothing came back (RFC 5626 section 7). */
   failed(ctid: string): void {
     const { store, nowMs } = this.#modules;
@@ -68,10 +77,11 @@ export class FlowEnds {
 
   #end(aor: string, binding: Binding, reason: FlowEndReason): void {
     const { decisions, nowMs, log, queue } = this.#modules;
-    const outcome = this.#removes ? "removed" : "kept";
+    const removes = this.#removes && (reason === "failed" || isOnlyWay(binding));
+    const outcome = removes ? "removed" : "kept";
     recordFlowEnd({ decisions, nowMs }, { aor, binding, reason, outcome });
     if (log.isDebug) log.debug({ aor, ctid: binding.ctid, reason, outcome }, "flow ended");
-    if (!this.#removes) return;
+    if (!removes) return;
     // With too much under way for it, it goes when its lifetime is over.
     queue.enter(aor, new FlowEndRun(aor, binding, this.#modules));
   }
@@ -83,6 +93,14 @@ export class FlowEnds {
     this.#tallies.set(reason, tally);
     return tally;
   }
+}
+
+/**
+ * Whether the connection was the only way to the device. One that can be woken closes it to sleep, and a proxy on the Path
+ * is connected to anew.
+ */
+export function isOnlyWay({ push, path }: Binding): boolean {
+  return push === "" && path === "";
 }
 
 /** Removes a binding in its turn, unless its device has come back meanwhile. */

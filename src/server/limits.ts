@@ -177,6 +177,14 @@ export const FORGET_FLOOR_AFTER_MS = 86_400_000;
 /** What could not be stored of a doubt is stored later. */
 export const DOUBT_RETRY_MS = 5000;
 
+/**
+ * After a restart, what is looked at and ended in one go of bindings whose connections have gone with the last process:
+ * some 2 ms, and no more of them than a main registrar can be told of.
+ */
+export const LOST_FLOWS_TICK_MS = 1000;
+export const MAX_LOST_FLOW_RECORDS_PER_TICK = 20_000;
+export const MAX_LOST_FLOWS_PER_TICK = 500;
+
 /** Bindings that requests have failed to reach, until their devices register again; the oldest are forgotten first. */
 export const MAX_FAILED_FLOWS = 10_000;
 

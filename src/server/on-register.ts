@@ -4,9 +4,11 @@ import type { RegisterDecision } from "../registrar/decide-register.ts";
 import { FOREIGN_PATH } from "../registrar/path.ts";
 import { type RegisterAsk, readRegister } from "../registrar/read-register.ts";
 import { retryAfterLine } from "../registrar/register-answer.ts";
+import type { RegisterPolicy } from "../registrar/register-policy.ts";
 import { policyFor } from "../registrar/rules.ts";
 import { buildResponse, statelessTag } from "../sip/build-response.ts";
 import type { SipRequest } from "../sip/message.ts";
+import type { SipError } from "../sip/sip-error.ts";
 import type { AorTask } from "./aor-queue.ts";
 import { type Arrival, sendResponse } from "./arrival.ts";
 import { decideInTurn } from "./decide-in-turn.ts";
@@ -24,19 +26,7 @@ export function onRegister(request: SipRequest, arrival: Arrival, context: Regis
   const chosen = policyFor(request, arrival, registerRules, registerPolicy);
   const policy = context.outgoing.applyTo(chosen);
   const ask = readRegister(request, policy, arrival.address, context.isOwnHost);
-  if ("status" in ask) {
-    const reason = ask === FOREIGN_PATH ? "foreign-path" : (REFUSALS[ask.status] ?? "malformed");
-    context.tallies.count("rejected", reason);
-    if (ask === FOREIGN_PATH) noteForeignPath(arrival, context);
-    if (context.log.isDebug) {
-      const { address, port } = arrival;
-      const call = { rule: policy.rule, call_id: request.callId, address, port };
-      context.log.debug({ kind: "reject", reason, detail: ask.reason, ...call }, "register");
-    }
-    if (context.errors.allows(arrival.address, arrival.atMs))
-      answer(context, arrival, request, ask);
-    return undefined;
-  }
+  if ("status" in ask) return refuseUnread(request, arrival, { policy, error: ask }, context);
   const verdict = policy.absorb === "digest" ? context.gate?.check(request, arrival) : undefined;
   if (verdict !== undefined && verdict.kind !== "pass") {
     if (context.log.isDebug)
@@ -54,6 +44,26 @@ export function onRegister(request: SipRequest, arrival: Arrival, context: Regis
     answerBusy(context, arrival, request);
   }
   return undefined;
+}
+
+/** What cannot be read, or must not be asked for, ends before anything is looked up. */
+function refuseUnread(
+  request: SipRequest,
+  arrival: Arrival,
+  { policy, error }: { readonly policy: RegisterPolicy; readonly error: SipError },
+  context: RegisterContext,
+): void {
+  const reason = error === FOREIGN_PATH ? "foreign-path" : (REFUSALS[error.status] ?? "malformed");
+  context.tallies.count("rejected", reason);
+  if (error === FOREIGN_PATH) noteForeignPath(arrival, context);
+  if (context.log.isDebug) {
+    const { address, port } = arrival;
+    const call = { rule: policy.rule, call_id: request.callId, address, port };
+    context.log.debug({ kind: "reject", reason, detail: error.reason, ...call }, "register");
+  }
+  if (context.errors.allows(arrival.address, arrival.atMs)) {
+    answer(context, arrival, request, error);
+  }
 }
 
 /** An edge proxy that has to be listed is the operator's business, and a phone that tries is too. */

@@ -73,6 +73,8 @@ export interface ServerOptions {
   readonly resyncRate: number;
   /** Whether bindings are removed when their flow has ended, here and upstream, instead of kept (dead_flow). */
   readonly removesDeadFlows: boolean;
+  /** How long devices have after a restart to come back, before their flows of before count as ended. */
+  readonly deadFlowGraceMs: number;
   /** Product and version, for the User-Agent of midreg's own requests. */
   readonly userAgent: string;
 }

@@ -17,6 +17,7 @@ import { type FlowEndModules, FlowEnds } from "./flow-ends.ts";
 import { LargeRequests } from "./large-requests.ts";
 import { BUSY_RETRY_AFTER_SEC, DRAIN_LIMIT_MS, MAX_REQUEST_BYTES } from "./limits.ts";
 import { LineLimiter } from "./line-limiter.ts";
+import { LostFlows } from "./lost-flows.ts";
 import { MergedRequests } from "./merged-requests.ts";
 import { MessageTallies } from "./message-tallies.ts";
 import { onRegister } from "./on-register.ts";
@@ -43,6 +44,7 @@ export class Server implements Receiver {
   readonly #timers: TimerQueue;
   readonly #tallies: MessageTallies;
   readonly #resync: Resync;
+  readonly #lostFlows: LostFlows;
   /** What operators can do. */
   readonly admin: ServerAdmin;
   #isDraining = false;
@@ -61,6 +63,7 @@ export class Server implements Receiver {
     const nowMs = (): number => modules.clock.nowMs();
     const resync = new Resync({ rate, policy, userAgent }, { ...this.#context, nowMs });
     this.#resync = resync;
+    this.#lostFlows = new LostFlows({ ...this.#context, timers: this.#timers });
     this.admin = new ServerAdmin(this.#context, resync, () => this.#isDraining);
   }
 
@@ -75,6 +78,8 @@ export class Server implements Receiver {
     outbox.start();
     pinger.start();
     upstreams.start();
+    const { removesDeadFlows, deadFlowGraceMs } = this.#context.options;
+    if (removesDeadFlows) this.#lostFlows.start(deadFlowGraceMs);
     this.#resync.resume();
   }
 
@@ -100,6 +105,7 @@ export class Server implements Receiver {
     outbox.stop();
     pinger.stop();
     upstreams.stop();
+    this.#lostFlows.stop();
     this.#resync.suspend();
     const endMs = clock.nowMs() + DRAIN_LIMIT_MS;
     const isOpen = (): boolean => transactions.openCount > 0 || queue.size > 0;
@@ -269,8 +275,7 @@ function buildContext(
     identities,
     tallies: new RegisterMetrics(metrics),
     tally: (direction, result) => metrics.counter("proxied_requests_total", { direction, result }),
-    errors: new ErrorLimiter(),
-    foreignPaths: new LineLimiter(),
+    ...limiters(),
     isOwnHost,
     pinger: buildPinger(options, { ...ending, ...sending, transport, isOwnHost }),
     gate: buildGate(options, { credentials, ids, metrics, isOwnHost, nowMs }),
@@ -278,6 +283,11 @@ function buildContext(
     ...flowModules(ending, options),
     dateLine: new DateLine(clock).read,
   };
+}
+
+/** What keeps peers from causing answers and lines in the log without end. */
+function limiters(): Pick<RegisterContext, "errors" | "foreignPaths"> {
+  return { errors: new ErrorLimiter(), foreignPaths: new LineLimiter() };
 }
 
 /** What knows of the flows of devices. */

@@ -203,7 +203,9 @@ rules: [{name: one, set: {${name}: "${given}"}}]
   test("says when no rule matches", async () => {
     const text = REGISTER.replaceAll("alice", "bob").replace("Yealink", "Snom");
     const { out } = await explain(text);
-    expect(out).toContain("In force, without a rule:\n  mode                    contact\n  outgoing_expires        7200\n");
+    expect(out).toContain(
+      "In force, without a rule:\n  mode                    contact\n  outgoing_expires        7200\n",
+    );
     expect(out).toContain('  3. alice: no match: aor "bob@example.com" is not like alice@*\n');
   });
 

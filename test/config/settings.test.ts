@@ -116,6 +116,7 @@ describe("with nothing but an upstream, every setting has its default", () => {
         },
         resyncRate: 100,
         removesDeadFlows: false,
+        deadFlowGraceMs: 300_000,
       },
       pushProviders: { apns: [], fcm: [], webpush: undefined, http: [] },
       storage: { mode: "sqlite", durability: "commit" },

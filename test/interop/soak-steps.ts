@@ -110,11 +110,7 @@ interface Sample extends Resources {
   readonly atSec: number;
 }
 
-async function watch(
-  { midreg }: World,
-  inspector: Inspector,
-  endMs: number,
-): Promise<Sample[]> {
+async function watch({ midreg }: World, inspector: Inspector, endMs: number): Promise<Sample[]> {
   const startMs = performance.now();
   const samples: Sample[] = [];
   while (performance.now() < endMs) {

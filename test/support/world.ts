@@ -140,6 +140,7 @@ export const SERVER_OPTIONS = {
   decisions: { perAor: 10, maxEntries: 1000 },
   resyncRate: 100,
   removesDeadFlows: false,
+  deadFlowGraceMs: 300_000,
   userAgent: "midreg/test",
 } satisfies Partial<ServerOptions>;
 
@@ -160,6 +161,7 @@ export interface WorldOptions {
   readonly store?: LocationStore;
   readonly decisions?: Partial<DecisionLogOptions>;
   readonly removesDeadFlows?: boolean;
+  readonly deadFlowGraceMs?: number;
   /** Whether phones can connect by TCP as well (memory-network.ts). */
   readonly hasStreams?: boolean;
   /** Addresses and ports midreg listens on; the first one is what phones use. */
@@ -280,6 +282,7 @@ function serverOptions(options: WorldOptions, mainPlace: string): ServerOptions 
     push: { ...PUSH, ...options.push },
     decisions: { ...SERVER_OPTIONS.decisions, ...options.decisions },
     removesDeadFlows: options.removesDeadFlows ?? false,
+    deadFlowGraceMs: options.deadFlowGraceMs ?? SERVER_OPTIONS.deadFlowGraceMs,
   };
 }
 

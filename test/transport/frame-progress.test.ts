@@ -1,4 +1,4 @@
-import fc from "fast-check";
+import * as fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { FrameProgress } from "../../src/transport/frame-progress.ts";
 
@@ -32,7 +32,11 @@ describe("a WebSocket", () => {
     ["one of eight bytes of length", [frame(70_000)], false],
     ["the first frame of several", [frame(5, CONTINUED)], true],
     ["several, and a ping between them", [frame(5, CONTINUED), frame(2, PING)], true],
-    ["all of them", [frame(5, CONTINUED), frame(9, { ...LAST, fin: false }), frame(1, LAST)], false],
+    [
+      "all of them",
+      [frame(5, CONTINUED), frame(9, { ...LAST, fin: false }), frame(1, LAST)],
+      false,
+    ],
     ["a ping alone", [frame(0, PING)], false],
     ["half a ping", [frame(5, PING).subarray(0, 8)], true],
     ["one byte", [frame(5).subarray(0, 1)], true],
@@ -48,7 +52,9 @@ describe("a WebSocket", () => {
   test("owes nothing more once something has ended, and says when that is", () => {
     const progress = new FrameProgress();
     expect(progress.push(frame(5).subarray(0, 3))).toBe(false);
-    expect(progress.push(Buffer.concat([frame(5).subarray(3), frame(5).subarray(0, 1)]))).toBe(true);
+    expect(progress.push(Buffer.concat([frame(5).subarray(3), frame(5).subarray(0, 1)]))).toBe(
+      true,
+    );
     expect(progress.push(Buffer.alloc(0))).toBe(false);
     expect(progress.push(Buffer.concat([frame(5).subarray(1), frame(5, CONTINUED)]))).toBe(true);
     expect(progress.push(frame(5, PING))).toBe(false);
@@ -74,7 +80,9 @@ describe("a WebSocket", () => {
           const whole = new FrameProgress();
           const hasEnded = whole.push(all);
           const piecewise = new FrameProgress();
-          const at = [0, ...cuts.map((cut) => cut % (all.length + 1)), all.length].toSorted((a, b) => a - b);
+          const at = [0, ...cuts.map((cut) => cut % (all.length + 1)), all.length].toSorted(
+            (a, b) => a - b,
+          );
           const ended = at.slice(1).map((to, piece) => piecewise.push(all.subarray(at[piece], to)));
           expect(piecewise.isPartial).toBe(whole.isPartial);
           expect(ended.includes(true)).toBe(hasEnded);

@@ -1,7 +1,6 @@
 import type { Socket } from "node:net";
-import { Duplex } from "node:stream";
+import { Duplex, PassThrough } from "node:stream";
 import { afterEach, expect, test } from "vitest";
-import { PassThrough } from "node:stream";
 import type { WebSocket } from "ws";
 import { adoptSocket } from "../../src/transport/adopt-socket.ts";
 import { adoptWebSocket } from "../../src/transport/adopt-web-socket.ts";

@@ -289,14 +289,17 @@ describe("a WebSocket on which something begins and does not end", () => {
     expect(closed("ws", "slow-sender")).toBe(1);
   });
 
-  test.each(["ws", "wss"] as const)("is closed half-way through its upgrade, by %s", async (protocol) => {
-    const { listener } = await fixture.start([protocol], { limits });
-    const socket = protocol === "ws" ? await raw(listener) : await secure(listener);
-    socket.write(UPGRADE.slice(0, 60));
-    socket.resume();
-    await once(socket, "close");
-    expect(closed(protocol, "slow-sender")).toBe(1);
-  });
+  test.each(["ws", "wss"] as const)(
+    "is closed half-way through its upgrade, by %s",
+    async (protocol) => {
+      const { listener } = await fixture.start([protocol], { limits });
+      const socket = protocol === "ws" ? await raw(listener) : await secure(listener);
+      socket.write(UPGRADE.slice(0, 60));
+      socket.resume();
+      await once(socket, "close");
+      expect(closed(protocol, "slow-sender")).toBe(1);
+    },
+  );
 
   test("is left alone when nothing is owed, and when parts come in time", async () => {
     const { listener } = await fixture.start(["ws"], { limits });

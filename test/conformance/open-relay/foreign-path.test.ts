@@ -36,15 +36,18 @@ describe("a phone that names a Path", () => {
     ["the main registrar", `<sip:${MAIN_PLACE};lr>`],
     ["another phone", "<sip:198.51.100.8:40000;lr>"],
     ["the cloud's metadata", "<sip:169.254.169.254:80;transport=tcp;lr>"],
-  ])("to %s is refused before the main registrar hears of it, and its calls go where they went", (_, path) => {
-    const registers = stage.world.main.registers.length;
-    stage.phone.register({ headers: [`Path: ${path}`, "Supported: path"] });
-    stage.world.pass(1);
-    expect(statusOf(stage.phone.last)).toBe(403);
-    expect(stage.world.main.registers).toHaveLength(registers);
-    expect(stage.world.record("alice@sip.test")?.bindings).toMatchObject([{ path: "" }]);
-    expect(called()).toEqual([PHONE_PLACE]);
-  });
+  ])(
+    "to %s is refused before the main registrar hears of it, and its calls go where they went",
+    (_, path) => {
+      const registers = stage.world.main.registers.length;
+      stage.phone.register({ headers: [`Path: ${path}`, "Supported: path"] });
+      stage.world.pass(1);
+      expect(statusOf(stage.phone.last)).toBe(403);
+      expect(stage.world.main.registers).toHaveLength(registers);
+      expect(stage.world.record("alice@sip.test")?.bindings).toMatchObject([{ path: "" }]);
+      expect(called()).toEqual([PHONE_PLACE]);
+    },
+  );
 
   test("to itself is called there, and what stands behind that is its own affair", () => {
     const path = `<sip:${PHONE_PLACE};lr>, <sip:${VICTIM};lr>`;

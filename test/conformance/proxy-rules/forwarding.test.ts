@@ -320,10 +320,9 @@ describe("rule 17: the fixed next hop of phones is the main registrar", () => {
 describe("rule 18: preloaded Routes", () => {
   // All of it is in ../open-relay.
   test("lead to the main registrar or nowhere", () => {
-    const text = stage.ask("MESSAGE", ["Route: <sip:192.0.2.1;lr>, <sip:evil.test;lr>"]).replace(
-      MAIN_PLACE,
-      PHONE_PLACE,
-    );
+    const text = stage
+      .ask("MESSAGE", ["Route: <sip:192.0.2.1;lr>, <sip:evil.test;lr>"])
+      .replace(MAIN_PLACE, PHONE_PLACE);
     expect(stage.lines(text, PHONE_PLACE)).toEqual([
       `SIP/2.0 403 Forbidden Route > ${PHONE_PLACE}`,
     ]);

@@ -59,10 +59,9 @@ describe("rule 19: loops and breadth", () => {
   });
 
   test("a mark that midreg has not made is none", () => {
-    const forged = stage.ask("MESSAGE").replace(
-      "branch=z9hG4bK-1",
-      "branch=z9hG4bK-1.AAAAAAAAAAAAAA",
-    );
+    const forged = stage
+      .ask("MESSAGE")
+      .replace("branch=z9hG4bK-1", "branch=z9hG4bK-1.AAAAAAAAAAAAAA");
     expect(stage.lines(forged, MAIN_PLACE)).toEqual([
       `MESSAGE sip:alice@${PHONE_PLACE} SIP/2.0 > ${PHONE_PLACE}`,
     ]);
@@ -95,7 +94,9 @@ describe("rule 19: loops and breadth", () => {
     const shares = (line: string): number[] =>
       stage
         .requests(
-          stage.ask("INVITE", [line]).replace("z9hG4bK-1", `z9hG4bK-${line.length}${line.slice(-1)}`),
+          stage
+            .ask("INVITE", [line])
+            .replace("z9hG4bK-1", `z9hG4bK-${line.length}${line.slice(-1)}`),
           MAIN_PLACE,
         )
         .map(({ text }) => Number(headerLine(text, "Max-Breadth")));
