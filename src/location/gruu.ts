@@ -11,7 +11,7 @@ import { paramValue, unquote } from "../sip/params.ts";
 import { parseUri, serializeUri, type Uri, uriParam } from "../sip/uri.ts";
 import { type AorPolicy, canonicalAor } from "./address-of-record.ts";
 import type { AorRecord, Binding } from "./binding.ts";
-import { validBindings } from "./match-contact.ts";
+import { byPreference } from "./match-contact.ts";
 
 /** What the user part of every temporary GRUU starts with (RFC 5627 appendix A.2). */
 const TEMPORARY = "tgruu.";
@@ -80,7 +80,8 @@ export interface GruuLookup {
     isMac(text: string, mac: string): boolean;
     unseal(sealed: string): string | undefined;
   };
-  readonly nowMs: number;
+  /** Whether a binding still leads to its device: while it is valid, and asleep for a while after that (reach.ts). */
+  readonly isTarget: (binding: Binding) => boolean;
 }
 
 /** What a GRUU stands for now. */
@@ -113,7 +114,7 @@ function resolveTemporary({ user = "" }: Uri, lookup: GruuLookup): GruuTarget | 
   const sealed = text === undefined ? undefined : readSealed(text);
   if (sealed === undefined) return undefined;
   const found = findNewest(
-    validBindings(lookup.record(sealed.aor), lookup.nowMs),
+    targetsOf(lookup.record(sealed.aor), lookup),
     ({ params, registeredAtMs }) => {
       const instance = instanceOf(params);
       return (
@@ -130,7 +131,7 @@ function resolvePublic(uri: Uri, instance: string, lookup: GruuLookup): GruuTarg
   const aor = canonicalAor(serializeUri({ ...uri, params: "" }), lookup.aorPolicy);
   if (typeof aor !== "string") return undefined;
   const record = lookup.record(aor);
-  const bindings = validBindings(record, lookup.nowMs);
+  const bindings = targetsOf(record, lookup);
   return (
     findNewest(bindings, ({ params }) => isSameInstance(instanceOf(params) ?? "", instance)) ??
     findNewest(bindings, ({ upstreamGruu }) => isUpstreamGruu(upstreamGruu, uri)) ?? {
@@ -138,6 +139,10 @@ function resolvePublic(uri: Uri, instance: string, lookup: GruuLookup): GruuTarg
       isKnown: record !== undefined,
     }
   );
+}
+
+function targetsOf(record: AorRecord | undefined, { isTarget }: GruuLookup): readonly Binding[] {
+  return byPreference(record?.bindings.filter(isTarget) ?? []);
 }
 
 /** The bindings that the predicate picks, as the contact of a GRUU. */

@@ -148,7 +148,7 @@ function inputOf(request: SipRequest, arrival: Arrival, context: RequestContext)
     bindingOf: (ctid) => targetOf(store, ctid, isTarget),
     aorOf: (ctid) => store.lookupCtid(ctid)?.aor,
     gruuTarget: (uri) =>
-      policy.gruu ? resolveGruu(uri, gruuLookup(context, validAtMs(name))) : undefined,
+      policy.gruu ? resolveGruu(uri, gruuLookup(context, isTarget)) : undefined,
     isAsleep,
   };
 }
@@ -191,9 +191,12 @@ function callerBinding(
   return newest(record?.bindings ?? [], (binding) => binding.source === source);
 }
 
-function gruuLookup({ options, store, ids }: RequestContext, nowMs: number): GruuLookup {
+function gruuLookup(
+  { options, store, ids }: RequestContext,
+  isTarget: GruuLookup["isTarget"],
+): GruuLookup {
   const aorPolicy = options.registerPolicy.aor;
-  return { aorPolicy, record: (aor) => store.lookup(aor), keys: ids, nowMs };
+  return { aorPolicy, record: (aor) => store.lookup(aor), keys: ids, isTarget };
 }
 
 /** The flows of the device that has the binding, that one first, as far as they are to be called (RFC 5626). */

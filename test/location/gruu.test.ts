@@ -32,7 +32,7 @@ function resolve(text: string, bindings: readonly Binding[], aor = AOR): GruuTar
     aorPolicy: POLICY.aor,
     record: (asked) => (asked === aor && bindings.length > 0 ? { aor, bindings } : undefined),
     keys: IDS,
-    nowMs: NOW_MS,
+    isTarget: ({ expiresAtMs }) => expiresAtMs > NOW_MS,
   });
 }
 

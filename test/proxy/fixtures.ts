@@ -78,7 +78,7 @@ function buildGruuLookup(bindings: readonly Binding[]): GruuLookup {
     aorPolicy: POLICY.aor,
     record: (aor) => (aor === AOR ? record : undefined),
     keys: IDS,
-    nowMs: NOW_MS,
+    isTarget: ({ expiresAtMs }) => expiresAtMs > NOW_MS,
   };
 }
 
