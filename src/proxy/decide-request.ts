@@ -53,6 +53,8 @@ function isForUs(
 ): boolean {
   if (input.request.method !== "OPTIONS") return false;
   if (isLastHop) return true;
+  // Inside a dialog it asks after that, and midreg has none.
+  if (input.request.toTag !== "") return false;
   if (uri.user !== undefined || left.length > 0) return false;
   return isOwnUri(input, uri) && input.ctidOf(target) === undefined;
 }

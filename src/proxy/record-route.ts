@@ -36,7 +36,7 @@ export function recordRoute(
   const seal = { callId: request.callId, initiatorTag: request.fromTag };
   const user = buildDialogToken(token, seal, mac);
   const isMixed = incoming.protocol !== outgoing.protocol;
-  const isSecureIn = isSips(request.uri) || isSips(firstRoute(request));
+  const isSecureIn = isSips(request.uri) || isSips(firstUri(request, HEADER.route));
   const isSecureOut = isSips(requestUri) || isSips(next);
   const below = describe(incoming, isSecureIn, isMixed);
   const above = describe(outgoing, isSecureOut, isMixed);
@@ -47,6 +47,21 @@ export function recordRoute(
   }
   rewrite.prepend(`Record-Route: <${uriOf(below)};r2=on>`);
   rewrite.prepend(`Record-Route: <${uriOf(above)};r2=on>`);
+}
+
+/**
+ * midreg itself as a contact, for who has sent the request. It is a sips URI where the request asks for one (RFC 3261
+ * section 12.1.1), as far as there can be one.
+ */
+export function ownContact({
+  request,
+  source,
+  sideOf,
+  upstreamSide,
+}: Pick<ProxyInput, "request" | "source" | "sideOf" | "upstreamSide">): string {
+  const isSecure = isSips(request.uri) || isSips(firstUri(request, HEADER.recordRoute));
+  const { scheme, place } = describe(sideOf(source) ?? upstreamSide, isSecure, false);
+  return `${scheme}:${place}`;
 }
 
 interface Described {
@@ -82,7 +97,7 @@ function isSips(uri: string | undefined): boolean {
   return uri !== undefined && /^sips:/iu.test(uri);
 }
 
-function firstRoute(request: SipRequest): string | undefined {
-  const line = headerValue(request, HEADER.route);
+function firstUri(request: SipRequest, header: number): string | undefined {
+  const line = headerValue(request, header);
   return line === undefined ? undefined : parseNameAddr(splitList(line)?.[0] ?? "")?.uri;
 }

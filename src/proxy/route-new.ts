@@ -18,7 +18,7 @@ import { isUpstreamRoute } from "./route-policy.ts";
 export function routeNew(input: ProxyInput, route: Preprocessed): Routed {
   const { sender } = input;
   const { uri } = route;
-  if (sender === "stranger") return refuse("stranger");
+  if (sender === "stranger") return refuse(isToUs(input, route) ? "no-dialog" : "stranger");
   if (uri.scheme !== "sip" && uri.scheme !== "sips" && uri.scheme !== "tel") {
     return refuse("unsupported-scheme");
   }
@@ -27,6 +27,15 @@ export function routeNew(input: ProxyInput, route: Preprocessed): Routed {
   const gruu = input.gruuTarget(uri);
   if (gruu !== undefined) return relayToGruu(forwarding, gruu);
   return relayToDevices(forwarding);
+}
+
+/**
+ * Whether a request is to the contact of waiting-response.ts, inside the dialog that it made: a caller may send it here
+ * directly. Nothing can be asked in that dialog.
+ */
+function isToUs(input: ProxyInput, { uri, own, left }: Preprocessed): boolean {
+  const hasRoute = own + left.length > 0;
+  return input.request.toTag !== "" && !hasRoute && uri.user === undefined && isOwnUri(input, uri);
 }
 
 function relayToDevices(forwarding: Forwarding): Routed {

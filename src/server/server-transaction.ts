@@ -37,6 +37,8 @@ export class ServerTransaction implements TimerOwner {
   #state: string;
   #response = "";
   #responseToTag = "";
+  /** The tag in all responses of midreg's own (RFC 3261 section 8.2.6.2). */
+  #ownTag = "";
   /** Bytes of request and response as they have been reported. */
   #heldBytes = 0;
 
@@ -82,7 +84,8 @@ export class ServerTransaction implements TimerOwner {
   /** Answers with a response of midreg's own. */
   reply(status: number, reason: string, headers = ""): void {
     if (this.#request === undefined) return;
-    const toTag = this.#modules.ids.tag();
+    if (this.#ownTag === "") this.#ownTag = this.#modules.ids.tag();
+    const toTag = this.#ownTag;
     this.respond(status, buildResponse(this.#request, status, reason, { toTag, headers }), toTag);
   }
 

@@ -5,6 +5,7 @@ import { readPurr } from "../location/purr.ts";
 import type { Ids } from "../ports.ts";
 import type { ProxyInput, Sender } from "../proxy/proxy-input.ts";
 import { routeAwake } from "../proxy/route-in-dialog.ts";
+import { waitingHeaders } from "../proxy/waiting-response.ts";
 import { purposeOf } from "../push/decide-wake.ts";
 import { unescapeUri } from "../sip/escape.ts";
 import { HEADER } from "../sip/header-name.ts";
@@ -107,7 +108,9 @@ function buildAsk(
       const { waitingStatus } = push;
       if (!isInvite || isInDialog || isTold || waitingStatus === 0) return;
       isTold = true;
-      transaction.reply(waitingStatus, waitingStatus === 180 ? "Ringing" : "Queued");
+      const headers = waitingHeaders(input);
+      if (headers === undefined) return;
+      transaction.reply(waitingStatus, waitingStatus === 180 ? "Ringing" : "Queued", headers);
     },
   };
 }
