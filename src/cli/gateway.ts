@@ -41,8 +41,10 @@ export function buildGateway(
 
 /** What cannot be read again stays as it was; midreg goes on in any case. */
 export function reloadGateway(gateway: ProviderGateway | undefined, log: Log): void {
+  if (gateway === undefined) return;
   try {
-    gateway?.reload();
+    gateway.reload();
+    log.info({ providers: gateway.providers }, "keys of push providers read again");
   } catch (error) {
     const reason = error instanceof Error ? error.message : String(error);
     log.error({ reason }, "keys of push providers not read again, the old ones stay in use");

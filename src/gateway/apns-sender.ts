@@ -15,6 +15,7 @@ import {
   type PushSender,
   unavailable,
 } from "./push-sender.ts";
+import { type Access, ReloadableAccess } from "./reloadable-access.ts";
 
 /** A team's access to APNs, by a key of its own. */
 export interface ApnsOptions {
@@ -28,10 +29,10 @@ export interface ApnsOptions {
 }
 
 /** Key, token and connection belong together: Apple ties a connection to the first key it sees there. */
-interface Access {
+interface ApnsKeys extends Access {
   readonly token: ApnsToken;
   readonly ca: string | undefined;
-  session: ApnsSession | undefined;
+  connections: ApnsSession | undefined;
 }
 
 /** Sends to APNs, for one team and one of its two environments. */
@@ -40,14 +41,14 @@ export class ApnsSender implements PushSender {
   readonly maxInFlight = MAX_APNS_STREAMS;
   readonly #options: ApnsOptions;
   readonly #clock: GatewayClock;
-  #access: Access;
+  readonly #access: ReloadableAccess<ApnsKeys>;
 
   /** `provider` is apns, or apns.dev for the sandbox. Throws a `GatewayError` when the key cannot be used. */
   constructor(provider: string, options: ApnsOptions, clock: GatewayClock) {
     this.provider = provider;
     this.#options = options;
     this.#clock = clock;
-    this.#access = this.#readAccess();
+    this.#access = new ReloadableAccess(() => this.#readAccess());
   }
 
   accepts(device: PushDevice): boolean {
@@ -65,43 +66,43 @@ export class ApnsSender implements PushSender {
     const device = parseApnsDevice(push.device);
     const message = device && buildApnsMessage(push, device, this.#clock);
     if (message === undefined) return cannotBePushed();
-    const access = this.#access;
+    const access = this.#access.current;
     const token = access.token.current;
     const first = await this.#request(access, message, signal);
+    // By the next connection, and with the keys of by then.
+    if (first.kind === "unsent") {
+      return this.#read(await this.#request(this.#access.current, message, signal));
+    }
     const isTooOld = first.kind === "answer" && first.answer.reason === "ExpiredProviderToken";
     const isToRepeat = isTooOld && access.token.renew(token);
     return this.#read(isToRepeat ? await this.#request(access, message, signal) : first);
   }
 
   prepare(): () => void {
-    const access = this.#readAccess();
-    return () => {
-      this.#access.session?.retire();
-      this.#access = access;
-    };
+    return this.#access.prepare();
   }
 
   stop(): void {
-    this.#access.session?.destroy();
+    this.#access.stop();
   }
 
-  #readAccess(): Access {
+  #readAccess(): ApnsKeys {
     const { keyFile, keyId, teamId, caFile } = this.#options;
     const key = readEcKey(keyFile);
     const token = new ApnsToken({ key, keyId, teamId }, this.#clock);
-    return { token, ca: readCa(caFile), session: undefined };
+    return { token, ca: readCa(caFile), connections: undefined };
   }
 
   async #request(
-    access: Access,
+    access: ApnsKeys,
     { headers, body }: ApnsMessage,
     signal: AbortSignal,
   ): Promise<SessionResult> {
     const { endpoint } = this.#options;
-    if (access.session?.isUsable !== true) {
-      access.session = new ApnsSession(endpoint, access.ca, this.#clock);
+    if (access.connections?.isUsable !== true) {
+      access.connections = new ApnsSession(endpoint, access.ca, this.#clock);
     }
-    const session = access.session;
+    const session = access.connections;
     const result = await session.request({
       headers: () => ({ ...headers, authorization: `bearer ${access.token.current}` }),
       body,
@@ -121,6 +122,10 @@ export class ApnsSender implements PushSender {
           ...unavailable(result.reason, result.detail),
           health: result.isFirst ? "bad" : "unknown",
         };
+      case "unsent": {
+        const detail = "the provider is closing the connection";
+        return { ...unavailable("connection-lost", detail), health: "unknown" };
+      }
       case "answer":
         return readApnsAnswer(result.answer, this.#clock.wallMs() - this.#clock.nowMs());
       default:

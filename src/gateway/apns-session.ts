@@ -11,6 +11,7 @@ import { connectionFailure } from "./connection-failure.ts";
 import { parseJsonObject } from "./json-object.ts";
 import { MAX_ANSWER_BYTES, MAX_APNS_STREAMS, REQUEST_TIMEOUT_MS } from "./limits.ts";
 import type { GatewayClock } from "./push-sender.ts";
+import type { Connections } from "./reloadable-access.ts";
 import { parseRetryAfter } from "./retry-after.ts";
 
 /** What became of a request: an answer, or why there is none. */
@@ -23,6 +24,8 @@ export type SessionResult =
       /** Whether it is the first that the connection has lost: its end is one failure, however much it takes along. */
       readonly isFirst: boolean;
     }
+  /** It has not left, and the connection takes nothing more: there is nothing against the provider in it. */
+  | { readonly kind: "unsent" }
   | { readonly kind: "aborted" };
 
 export interface SessionRequest {
@@ -45,7 +48,7 @@ const PING_LIMIT_MS = 2000;
  * One HTTP/2 connection to APNs. Requests share it, one at a time until Apple has accepted a first one, since it
  * closes connections that send much with a token it does not know. Once it has ended it stays so.
  */
-export class ApnsSession {
+export class ApnsSession implements Connections {
   readonly #session: ClientHttp2Session;
   readonly #clock: GatewayClock;
   readonly #waiting: Waiting[] = [];
@@ -79,6 +82,7 @@ export class ApnsSession {
 
   /** Whether it can be given requests. */
   get isUsable(): boolean {
+    if (this.#session.destroyed || this.#session.closed) return false;
     return this.#state === "connecting" || this.#state === "open";
   }
 
@@ -93,13 +97,13 @@ export class ApnsSession {
 
   /** Takes no further request, and ends when those under way have. */
   retire(): void {
-    if (!this.isUsable) return;
+    if (this.#state === "closing" || this.#state === "ended") return;
     this.#state = "closing";
-    this.#failWaiting("connection-lost", "the provider is closing the connection");
+    for (const { resolve } of this.#waiting.splice(0)) resolve({ kind: "unsent" });
     if (!this.#session.closed) this.#session.close();
   }
 
-  destroy(): void {
+  stop(): void {
     this.#session.destroy();
   }
 
@@ -137,13 +141,13 @@ export class ApnsSession {
   }
 
   #pump(): void {
-    if (!this.isUsable) {
-      this.#failWaiting(...this.#failure);
-      return;
-    }
+    if (this.#state === "ended") this.#failWaiting(...this.#failure);
+    else if (this.#session.closed && !this.#session.destroyed) this.retire();
     // A connection that has broken off ends its streams before it says so; then those that wait hear of it.
-    const isEnding = this.#session.destroyed || this.#session.closed;
-    if (this.#state === "connecting" || isEnding) return;
+    else if (this.#state === "open" && !this.#session.destroyed) this.#startWaiting();
+  }
+
+  #startWaiting(): void {
     while (this.#streams < this.#maxStreams) {
       const next = this.#waiting.shift();
       if (next === undefined) return;

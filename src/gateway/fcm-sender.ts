@@ -13,6 +13,7 @@ import {
   type PushSender,
   unavailable,
 } from "./push-sender.ts";
+import { type Access, ReloadableAccess } from "./reloadable-access.ts";
 import { readServiceAccount, type ServiceAccount } from "./service-account.ts";
 
 /** A project's access to FCM. */
@@ -25,9 +26,9 @@ export interface FcmOptions {
   readonly caFile: string | undefined;
 }
 
-interface Access {
+interface FcmKeys extends Access {
   readonly account: ServiceAccount;
-  readonly client: HttpsClient;
+  readonly connections: HttpsClient;
   readonly tokens: FcmAccess;
 }
 
@@ -40,19 +41,19 @@ export class FcmSender implements PushSender {
   readonly maxInFlight = MAX_HTTP_REQUESTS;
   readonly #options: FcmOptions;
   readonly #clock: GatewayClock;
-  #access: Access;
+  readonly #access: ReloadableAccess<FcmKeys>;
 
   /** Throws a `GatewayError` when the service account cannot be used. */
   constructor(options: FcmOptions, clock: GatewayClock) {
     this.#options = options;
     this.#clock = clock;
-    this.#access = this.#readAccess();
+    this.#access = new ReloadableAccess(() => this.#readAccess());
   }
 
   /** RFC 8599 section 11: pn-param is the Project ID. */
   accepts({ param, prid }: PushDevice): boolean {
-    const isOurs =
-      param === this.#access.account.projectId || param === this.#options.projectNumber;
+    const { projectId } = this.#access.current.account;
+    const isOurs = param === projectId || param === this.#options.projectNumber;
     return isOurs && TOKEN.test(prid);
   }
 
@@ -61,7 +62,7 @@ export class FcmSender implements PushSender {
   }
 
   async attempt(push: Push, signal: AbortSignal): Promise<Attempt> {
-    const access = this.#access;
+    const access = this.#access.current;
     const first = await this.#send(access, push, signal);
     if (!isRefused(first)) return this.#read(first);
     // The token may have been taken back, as Google can at any time.
@@ -71,31 +72,27 @@ export class FcmSender implements PushSender {
   }
 
   prepare(): () => void {
-    const access = this.#readAccess();
-    return () => {
-      this.#access.client.stop();
-      this.#access = access;
-    };
+    return this.#access.prepare();
   }
 
   stop(): void {
-    this.#access.client.stop();
+    this.#access.stop();
   }
 
-  #readAccess(): Access {
+  #readAccess(): FcmKeys {
     const { serviceAccountFile, caFile, tokenEndpoint } = this.#options;
     const account = readServiceAccount(serviceAccountFile);
-    const client = new HttpsClient({ ca: readCa(caFile) });
-    const tokens = new FcmAccess({ account, tokenEndpoint }, client, this.#clock);
-    return { account, client, tokens };
+    const connections = new HttpsClient({ ca: readCa(caFile) });
+    const tokens = new FcmAccess({ account, tokenEndpoint }, connections, this.#clock);
+    return { account, connections, tokens };
   }
 
-  async #send(access: Access, push: Push, signal: AbortSignal): Promise<HttpResult | Attempt> {
-    const { account, client, tokens } = access;
+  async #send(access: FcmKeys, push: Push, signal: AbortSignal): Promise<HttpResult | Attempt> {
+    const { account, connections, tokens } = access;
     const got = await tokens.get();
     if (got.kind === "failed") return got.attempt;
     if (signal.aborted) return { kind: "aborted" };
-    const result = await client.post({
+    const result = await connections.post({
       url: `${this.#options.endpoint}/v1/projects/${account.projectId}/messages:send`,
       headers: { authorization: `Bearer ${got.token}`, "content-type": "application/json" },
       body: buildFcmMessage(push, this.#clock),

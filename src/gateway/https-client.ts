@@ -3,6 +3,7 @@ import { Agent as HttpsAgent, request as requestHttps } from "node:https";
 import type { LookupFunction } from "node:net";
 import { connectionFailure } from "./connection-failure.ts";
 import { MAX_ANSWER_BYTES, MAX_HTTP_REQUESTS, REQUEST_TIMEOUT_MS } from "./limits.ts";
+import type { Connections } from "./reloadable-access.ts";
 
 export interface HttpAnswer {
   readonly kind: "answer";
@@ -34,9 +35,11 @@ export interface HttpClientOptions {
 const IDLE_MS = 30_000;
 
 /** Posts over HTTP/1.1, by connections that it keeps. It follows no redirects, and reads no more than it has to. */
-export class HttpsClient {
+export class HttpsClient implements Connections {
   readonly #https: HttpsAgent;
   readonly #http: HttpAgent;
+  #underWay = 0;
+  #isRetired = false;
 
   constructor({ ca, lookup }: HttpClientOptions) {
     const options = {
@@ -50,7 +53,27 @@ export class HttpsClient {
   }
 
   /** Resolves in any case. */
-  async post({ url, headers, body, signal }: HttpRequest): Promise<HttpResult> {
+  async post(request: HttpRequest): Promise<HttpResult> {
+    this.#underWay += 1;
+    return this.#post(request).finally(() => {
+      this.#underWay -= 1;
+      if (this.#isRetired) this.retire();
+    });
+  }
+
+  /** A request that comes all the same, such as the second half of an attempt, is sent and closes what it has opened. */
+  retire(): void {
+    this.#isRetired = true;
+    if (this.#underWay === 0) this.stop();
+  }
+
+  /** Closes the connections. */
+  stop(): void {
+    this.#https.destroy();
+    this.#http.destroy();
+  }
+
+  async #post({ url, headers, body, signal }: HttpRequest): Promise<HttpResult> {
     const isTls = url.startsWith("https:");
     const agent = isTls ? this.#https : this.#http;
     const limit = AbortSignal.timeout(REQUEST_TIMEOUT_MS);
@@ -69,12 +92,6 @@ export class HttpsClient {
       request.on("response", (response) => read(response, resolve, fail));
       request.end(body);
     });
-  }
-
-  /** Closes the connections. */
-  stop(): void {
-    this.#https.destroy();
-    this.#http.destroy();
   }
 }
 

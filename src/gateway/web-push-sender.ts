@@ -19,6 +19,7 @@ import {
   wallAheadMs,
   wasSetSince,
 } from "./push-sender.ts";
+import { type Access, ReloadableAccess } from "./reloadable-access.ts";
 import { parseRetryAfter } from "./retry-after.ts";
 import { parseSubscription, type Subscription } from "./subscription.ts";
 
@@ -32,11 +33,11 @@ export interface WebPushOptions {
   readonly caFile: string | undefined;
 }
 
-interface Access {
+interface VapidKeys extends Access {
   readonly key: KeyObject;
   /** An uncompressed point in base64url (RFC 8292 section 3.2). */
   readonly publicKey: string;
-  readonly client: HttpsClient;
+  readonly connections: HttpsClient;
   /** Tokens by origin. */
   readonly tokens: Map<string, VapidToken>;
 }
@@ -66,18 +67,18 @@ export class WebPushSender implements PushSender {
   readonly maxInFlight = MAX_HTTP_REQUESTS;
   readonly #options: WebPushOptions;
   readonly #clock: GatewayClock;
-  #access: Access;
+  readonly #access: ReloadableAccess<VapidKeys>;
 
   /** Throws a `GatewayError` when the key cannot be used. */
   constructor(options: WebPushOptions, clock: GatewayClock) {
     this.#options = options;
     this.#clock = clock;
-    this.#access = this.#readAccess();
+    this.#access = new ReloadableAccess(() => this.#readAccess());
   }
 
   /** What subscriptions have to be made with. */
   get publicKey(): string {
-    return this.#access.publicKey;
+    return this.#access.current.publicKey;
   }
 
   accepts(device: PushDevice): boolean {
@@ -94,15 +95,17 @@ export class WebPushSender implements PushSender {
     if (subscription === undefined) {
       return ended("rejected", "bad-subscription", "the subscription may not be pushed to");
     }
-    const { client, publicKey } = this.#access;
+    const access = this.#access.current;
+    const token = this.#tokenFor(subscription.origin, access);
     const headers = {
-      authorization: `vapid t=${this.#tokenFor(subscription.origin)}, k=${publicKey}`,
+      authorization: `vapid t=${token}, k=${access.publicKey}`,
       ttl: String(ttlSec(push, this.#clock)),
       urgency: URGENCY[push.purpose],
       // RFC 8030 section 5.4: a message that waits is replaced by a later one of the same topic.
       ...(push.topic === "" ? {} : { topic: push.topic.slice(0, MAX_TOPIC) }),
     };
-    const result = await client.post({ url: subscription.url, headers, body: "", signal });
+    const { url } = subscription;
+    const result = await access.connections.post({ url, headers, body: "", signal });
     if (result.kind === "aborted") return calledOff();
     if (result.kind === "lost") {
       const isOurs = result.reason === "address-refused";
@@ -113,26 +116,22 @@ export class WebPushSender implements PushSender {
   }
 
   prepare(): () => void {
-    const access = this.#readAccess();
-    return () => {
-      this.#access.client.stop();
-      this.#access = access;
-    };
+    return this.#access.prepare();
   }
 
   stop(): void {
-    this.#access.client.stop();
+    this.#access.stop();
   }
 
-  #readAccess(): Access {
+  #readAccess(): VapidKeys {
     const { keyFile, caFile, allowsPrivate } = this.#options;
     const key = readEcKey(keyFile);
     const point = createPublicKey(key)
       .export({ type: "spki", format: "der" })
       .subarray(-POINT_BYTES);
     const lookup = allowsPrivate ? {} : { lookup: lookupPublic };
-    const client = new HttpsClient({ ca: readCa(caFile), ...lookup });
-    return { key, publicKey: point.toString("base64url"), client, tokens: new Map() };
+    const connections = new HttpsClient({ ca: readCa(caFile), ...lookup });
+    return { key, publicKey: point.toString("base64url"), connections, tokens: new Map() };
   }
 
   #subscriptionOf({ prid }: PushDevice): Subscription | undefined {
@@ -144,8 +143,7 @@ export class WebPushSender implements PushSender {
     return isIP(host) !== 0 && !isPublicAddress(host) ? undefined : found;
   }
 
-  #tokenFor(origin: string): string {
-    const { tokens, key } = this.#access;
+  #tokenFor(origin: string, { tokens, key }: VapidKeys): string {
     const nowMs = this.#clock.nowMs();
     const known = tokens.get(origin);
     const isGood =

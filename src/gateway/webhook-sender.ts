@@ -14,6 +14,7 @@ import {
   type PushSender,
   unavailable,
 } from "./push-sender.ts";
+import { type Access, ReloadableAccess } from "./reloadable-access.ts";
 import { parseRetryAfter } from "./retry-after.ts";
 import { buildWebhookBody } from "./webhook-body.ts";
 
@@ -27,9 +28,9 @@ export interface WebhookOptions {
   readonly caFile: string | undefined;
 }
 
-interface Access {
+interface WebhookKeys extends Access {
   readonly secret: string;
-  readonly client: HttpsClient;
+  readonly connections: HttpsClient;
 }
 
 /** A secret shorter than this could be found by trying. */
@@ -41,14 +42,14 @@ export class WebhookSender implements PushSender {
   readonly maxInFlight = MAX_HTTP_REQUESTS;
   readonly #options: WebhookOptions;
   readonly #clock: GatewayClock;
-  #access: Access;
+  readonly #access: ReloadableAccess<WebhookKeys>;
 
   /** Throws a `GatewayError` when the secret cannot be used. */
   constructor(options: WebhookOptions, clock: GatewayClock) {
     this.provider = options.name;
     this.#options = options;
     this.#clock = clock;
-    this.#access = this.#readAccess();
+    this.#access = new ReloadableAccess(() => this.#readAccess());
   }
 
   accepts({ prid }: PushDevice): boolean {
@@ -60,32 +61,28 @@ export class WebhookSender implements PushSender {
   }
 
   async attempt(push: Push, signal: AbortSignal): Promise<Attempt> {
-    const { secret, client } = this.#access;
+    const { secret, connections } = this.#access.current;
     const { url, template } = this.#options;
     const body = buildWebhookBody(template, push, this.#clock);
     const headers = {
       "content-type": "application/json",
       "x-midreg-signature": signWebhook(secret, Math.floor(this.#clock.wallMs() / 1000), body),
     };
-    const result = await client.post({ url, headers, body, signal });
+    const result = await connections.post({ url, headers, body, signal });
     if (result.kind === "aborted") return calledOff();
     if (result.kind === "lost") return unavailable(result.reason, result.detail);
     return this.#read(result);
   }
 
   prepare(): () => void {
-    const access = this.#readAccess();
-    return () => {
-      this.#access.client.stop();
-      this.#access = access;
-    };
+    return this.#access.prepare();
   }
 
   stop(): void {
-    this.#access.client.stop();
+    this.#access.stop();
   }
 
-  #readAccess(): Access {
+  #readAccess(): WebhookKeys {
     const { secretFile, caFile } = this.#options;
     const secret = readKeyFile(secretFile).trim();
     if (secret.length < MIN_SECRET_LENGTH) {
@@ -93,7 +90,7 @@ export class WebhookSender implements PushSender {
         `${secretFile}: the secret must have at least ${MIN_SECRET_LENGTH} characters`,
       );
     }
-    return { secret, client: new HttpsClient({ ca: readCa(caFile) }) };
+    return { secret, connections: new HttpsClient({ ca: readCa(caFile) }) };
   }
 
   #read({ status, retryAfter }: HttpAnswer): Attempt {
