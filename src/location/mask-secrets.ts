@@ -1,7 +1,7 @@
 import { unescapeUri } from "../sip/escape.ts";
 
-/** One parameter with a value, which may be a quoted string. */
-const PARAM = /;([^;=?>,"]*)=("(?:[^"\\]|\\[^])*"?|[^;?>,]*)/gu;
+/** One parameter with a value, which may be a quoted string, behind blanks as headers allow them. */
+const PARAM = /;([^;=?>,"]*)=\s*("(?:[^"\\]|\\[^])*"?|[^;?>,]*)/gu;
 const PASSWORD = /^(sips?:[^:@]*):[^@]*@/iu;
 
 /**

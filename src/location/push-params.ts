@@ -94,6 +94,11 @@ export function withoutPush(uriText: string): string | undefined {
   if (!mayHavePush(uriText)) return uriText;
   const uri = parseUri(uriText);
   if (uri === undefined) return undefined;
-  const params = withoutParams(uri.params, (name) => isPushParam(unescapeUri(name)));
-  return serializeUri({ ...uri, params });
+  return serializeUri({ ...uri, params: withoutPushParams(uri.params) });
+}
+
+/** A list of parameters without those of push: phones have been seen to put them behind the URI, too. */
+export function withoutPushParams(params: string): string {
+  if (!mayHavePush(params)) return params;
+  return withoutParams(params, (name) => isPushParam(unescapeUri(name)));
 }

@@ -3,7 +3,7 @@
  */
 import type { Binding } from "../location/binding.ts";
 import type { Touch } from "../location/change.ts";
-import { withoutPush } from "../location/push-params.ts";
+import { withoutPush, withoutPushParams } from "../location/push-params.ts";
 import { formatQ } from "../sip/contact.ts";
 import { type GruuSource, gruuParams } from "./gruu.ts";
 import type { RegisterAsk } from "./read-register.ts";
@@ -24,8 +24,9 @@ function contactValue(
 ): string {
   // How other devices of the user are woken is not this one's business; a removal works without (RFC 8599 section 4.1.2).
   const uri = isOwn ? contact : (withoutPush(contact) ?? contact);
+  const told = isOwn ? params : withoutPushParams(params);
   const preference = q === undefined ? "" : `;q=${formatQ(q)}`;
-  return `<${uri}>${gruus}${params}${preference};expires=${remaining}`;
+  return `<${uri}>${gruus}${told}${preference};expires=${remaining}`;
 }
 
 interface ValueParts {

@@ -9,6 +9,7 @@ test.each([
   ["sip:a@h;%70n%2dprid=TOKEN", "sip:a@h;%70n%2dprid=***"],
   [";pn-prid = TOKEN;q=1", ";pn-prid =***;q=1"],
   [';pn-prid="TOKEN;TOKEN\\"TOKEN"', ";pn-prid=***"],
+  [';pn-prid =\t"TOKEN;TOKEN";x', ";pn-prid =***;x"],
   [';pn-prid="TOKEN', ";pn-prid=***"],
   ["<sip:p;lr;pn-purr=TOKEN>, <sip:q;lr>", "<sip:p;lr;pn-purr=***>, <sip:q;lr>"],
   [';x=";pn-prid=1"', ';x=";pn-prid=1"'],

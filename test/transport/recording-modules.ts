@@ -11,6 +11,7 @@ export class RecordingModules {
   readonly lines: Line[] = [];
   readonly #tallies = new Map<string, Tally>();
   readonly #gauges = new Map<string, () => number>();
+  readonly #timings = new Set<string>();
   readonly log: Log = {
     isDebug: true,
     debug: this.#writer("debug"),
@@ -20,11 +21,19 @@ export class RecordingModules {
   };
   readonly metrics: Metrics = {
     counter: (name, labels = {}) => this.#tally(`${name}${JSON.stringify(labels)}`),
-    timing: () => ({ observe: () => undefined }),
+    timing: (name, labels = {}) => {
+      this.#timings.add(`${name}${JSON.stringify(labels)}`);
+      return { observe: () => undefined };
+    },
     gauge: (name, labels, read) => {
       this.#gauges.set(`${name}${JSON.stringify(labels)}`, read);
     },
   };
+
+  /** Names of all metrics, with their labels. */
+  get names(): string[] {
+    return [...this.#tallies.keys(), ...this.#gauges.keys(), ...this.#timings];
+  }
 
   dropped(reason: string): number {
     return this.#tally(`sip_dropped_total${JSON.stringify({ reason })}`).n;
