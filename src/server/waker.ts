@@ -83,7 +83,13 @@ export class Waker implements WakeUser {
     wake.pushFor(ask, { resource, topic: this.#topicOf(ask), nowMs: this.#modules.nowMs() });
   }
 
-  /** A REGISTER of the address-of-record has been accepted and committed. */
+  /**
+   * A REGISTER of the address-of-record has been accepted and committed. One that is refused ends no wait, with 403
+   * neither: anybody can have such a REGISTER refused, and so would end other people's calls; a device that wakes up with
+   * stale credentials, or from two places at once, may be let in by its next; and what is refused is the REGISTER, while
+   * the registration that the call was sent to stands (RFC 3261 section 10.3 changes nothing then). A device that is
+   * refused for good costs its caller no more than one that does not wake up: pn_refresh_timeout.
+   */
   registered(aor: string): void {
     const wakes = this.#wakes.get(aor);
     if (wakes === undefined) return;

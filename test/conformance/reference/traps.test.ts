@@ -3,9 +3,11 @@ import { readFileSync } from "node:fs";
 import { expect, test } from "vitest";
 import { load } from "../../config/load.ts";
 import { answerTo, headerLine } from "../../support/messages.ts";
+import { BED, contactOf, DESK, got, SleepWorld } from "../../support/sleepers.ts";
 import { CONTACT, type Row, Stage, walk } from "./walk.ts";
 
 const AOR = { mode: "aor" } as const;
+const INSTANCE = '+sip.instance="<urn:uuid:f81d4fae-7dec-11d0-a765-00a0c91e6bf6>"';
 
 function warned(yaml: string): string {
   return load({ yaml }).warnings.join("\n");
@@ -103,6 +105,125 @@ const ROWS: readonly Row[] = [
       expect(stage.phone.lastStatus).toBe(401);
       expect(stage.register({ headers: ["Authorization: Digest x=y"] }, stage.other)).toBe("F 200");
       expect(stage.held).toHaveLength(1);
+    },
+  },
+  {
+    id: "T28",
+    reference: "three REGISTERs of a phone that wakes up bring it three INVITEs",
+    midreg: "one, whatever it sends and however the main registrar takes it",
+    check: async () => {
+      const sleep = await SleepWorld.start({ policy: AOR });
+      const phone = sleep.sleeper();
+      sleep.call();
+      sleep.world.main.isChallenging = true;
+      const credentials = ["Authorization: Digest x=y"];
+      for (const headers of [[], credentials, credentials]) {
+        phone.register({ contact: contactOf(BED), callId: "woken", headers });
+        sleep.pass(0.5);
+      }
+      expect(phone.statuses.slice(-3)).toEqual([401, 200, 200]);
+      expect(got(phone)).toHaveLength(1);
+    },
+  },
+  {
+    id: "T28",
+    reference: "a device that comes back with a new token, or after its end, wakes up in vain",
+    midreg: "it is known by its instance, and gets the call",
+    check: async () => {
+      const sleep = await SleepWorld.start();
+      const phone = sleep.sleeper(BED, { contact: `${contactOf(BED)};${INSTANCE}` });
+      sleep.pass(1200);
+      sleep.call();
+      phone.register({
+        contact: `${contactOf(BED, "fedcba9876543210")};${INSTANCE}`,
+        callId: "new",
+      });
+      sleep.pass(0.5);
+      expect(got(phone)).toHaveLength(1);
+    },
+  },
+  {
+    id: "T28",
+    reference: "a token is a pattern, so that one with a star is anybody's",
+    midreg: "tokens compare exactly",
+    check: async () => {
+      const sleep = await SleepWorld.start();
+      const phone = sleep.sleeper(BED, { token: "0123*" });
+      const other = sleep.sleeper(DESK, { token: "01234567" });
+      sleep.call();
+      other.register({ contact: contactOf(DESK, "01234567"), callId: "woken" });
+      sleep.pass(0.5);
+      expect([got(phone), got(other)]).toEqual([[], []]);
+      phone.register({ contact: contactOf(BED, "0123*"), callId: "woken" });
+      sleep.pass(0.5);
+      expect(got(phone)).toHaveLength(1);
+    },
+  },
+  {
+    id: "T28",
+    reference: "a lost push to refresh is not repeated, and nothing is sent after the end",
+    midreg: "it is sent again, after longer and longer, and after the end as well",
+    check: async () => {
+      const sleep = await SleepWorld.start();
+      sleep.sleeper();
+      sleep.pass(580);
+      const before = sleep.pushes.length;
+      expect(sleep.pushes).toEqual(sleep.pushes.map(() => "refresh"));
+      expect(before).toBeGreaterThan(1);
+      sleep.pass(1200);
+      expect(sleep.pushes.length).toBeGreaterThan(before);
+    },
+  },
+  {
+    id: "T28",
+    reference: "with a lifetime below pn_trigger_interval each registration brings a push at once",
+    midreg: "it brings one after half of the lifetime, where nothing has come until then",
+    check: async () => {
+      const sleep = await SleepWorld.start();
+      const phone = sleep.world.phone("alice", BED);
+      for (let at = 0; at < 10; at += 1) {
+        phone.register({ contact: contactOf(BED), expires: 60 });
+        sleep.pass(14);
+      }
+      expect(sleep.pushes).toEqual([]);
+    },
+  },
+  {
+    id: "T28",
+    reference: "some of the parameters, or a provider that is not known, bring a 555",
+    midreg:
+      "the registration goes on without push; a 555 is for who knows that nobody else pushes (pn_unsupported)",
+    check: async () => {
+      const partial = `<sip:alice@${BED};pn-provider=apns;pn-prid=0123456789abcdef>`;
+      const statuses = [];
+      for (const unsupported of ["forward", "reject"] as const) {
+        // oxlint-disable-next-line no-await-in-loop -- One world after the other.
+        const sleep = await SleepWorld.start({ pushPolicy: { unsupported } });
+        const phone = sleep.world.phone("alice", BED);
+        for (const contact of [partial, contactOf(BED).replace("apns", "never-heard-of")]) {
+          phone.register({ contact });
+          sleep.pass(0.5);
+          statuses.push(phone.lastStatus);
+        }
+      }
+      expect(statuses).toEqual([200, 200, 555, 555]);
+    },
+  },
+  {
+    id: "T28",
+    reference: "only the first contact of a REGISTER is looked at",
+    midreg: "each one is",
+    check: async () => {
+      const sleep = await SleepWorld.start({ pushPolicy: { unsupported: "reject" } });
+      const phone = sleep.world.phone("alice", BED);
+      phone.register({ contact: `<sip:alice@${DESK}>, ${contactOf(BED)}`, expires: 600 });
+      sleep.pass(31);
+      sleep.call({ contact: sleep.contacts.at(-1) ?? "" });
+      expect(sleep.pushes).toEqual(["call"]);
+      const bad = contactOf(BED).replace("apns", "never-heard-of");
+      phone.register({ contact: `<sip:alice@${DESK}>, ${bad}`, callId: "again" });
+      sleep.pass(0.5);
+      expect(phone.lastStatus).toBe(555);
     },
   },
   {
