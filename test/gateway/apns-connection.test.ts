@@ -27,7 +27,7 @@ interface Scene {
   readonly apns: ScriptedApns;
   readonly sender: ApnsSender;
   /** Sends one push; its token begins so. */
-  push(beginning: string): Promise<Attempt>;
+  readonly push: (beginning: string) => Promise<Attempt>;
 }
 
 async function open(): Promise<Scene> {

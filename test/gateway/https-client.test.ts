@@ -9,7 +9,7 @@ interface Scene {
   readonly waiting: ServerResponse[];
   /** Connections that are open. */
   readonly count: () => number;
-  post(): Promise<HttpResult>;
+  readonly post: () => Promise<HttpResult>;
 }
 
 async function open(): Promise<Scene> {

@@ -52,7 +52,11 @@ test("SIGHUP reads the keys of every push provider anew, and a call that waits m
     expect(statusOf(await phone.register())).toBe(200);
     phones.set(kind, phone);
   }
-  const phoneOf = (kind: PushKind): WirePhone => phones.get(kind) ?? expect.fail(kind);
+  const phoneOf = (kind: PushKind): WirePhone => {
+    const phone = phones.get(kind);
+    if (phone === undefined) throw new Error(kind);
+    return phone;
+  };
 
   const waiting = call(stage, phoneOf("apns"));
   await waitUntil("the push to APNs", () => stage.pushesFor("user-apns") === 1, SETTLED);
