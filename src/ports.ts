@@ -297,6 +297,7 @@ export type TimingName =
 export type GaugeName =
   | "sip_transactions"
   | "sip_connections"
+  | "sip_connection_backlog_bytes"
   | "tls_certificate_expiry_seconds"
   | "usrloc_aors"
   | "usrloc_contacts"

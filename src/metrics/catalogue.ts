@@ -130,6 +130,10 @@ export const TIMINGS: Readonly<Record<TimingName, Declaration>> = {
 export const GAUGES: Readonly<Record<GaugeName, Declaration>> = {
   sip_transactions: { help: "Live SIP transactions.", labels: ["kind"] },
   sip_connections: { help: "Open connections.", labels: ["transport"] },
+  sip_connection_backlog_bytes: {
+    help: "Bytes that wait for peers on connections to read them.",
+    labels: [],
+  },
   tls_certificate_expiry_seconds: {
     help: "When a certificate ends, in seconds since the epoch.",
     labels: ["file"],

@@ -6,6 +6,7 @@ import {
   CONNECTION_SWEEP_MS,
   FIRST_MESSAGE_MS,
   IDLE_MS,
+  MAX_BACKLOG_BYTES,
   MAX_CONNECTIONS,
   MAX_CONNECTIONS_PER_SOURCE,
   OUTGOING_RESERVE,
@@ -19,6 +20,8 @@ export interface ConnectionLimits {
   readonly idleMs: number;
   readonly firstMessageMs: number;
   readonly wholeMessageMs: number;
+  /** Bytes that may wait for peers who do not read. */
+  readonly backlogBytes: number;
 }
 
 export const CONNECTION_LIMITS: ConnectionLimits = {
@@ -27,6 +30,7 @@ export const CONNECTION_LIMITS: ConnectionLimits = {
   idleMs: IDLE_MS,
   firstMessageMs: FIRST_MESSAGE_MS,
   wholeMessageMs: WHOLE_MESSAGE_MS,
+  backlogBytes: MAX_BACKLOG_BYTES,
 };
 
 interface TableModules {

@@ -102,6 +102,13 @@ export const CONNECT_MS = 5000;
 /** Bytes that may wait for a peer who does not read; a peer that far behind is closed. */
 export const MAX_CONNECTION_BACKLOG_BYTES = 1024 * 1024;
 
+/**
+ * Bytes that may wait for all such peers together, and how much of it each may have when there is no more: two thousand
+ * peers from one address that do not read would otherwise have 2 GB.
+ */
+export const MAX_BACKLOG_BYTES = 128 * 1024 * 1024;
+export const FAIR_BACKLOG_BYTES = 16 * 1024;
+
 /** How often silent and slow connections are looked for. */
 export const CONNECTION_SWEEP_MS = 1000;
 
@@ -114,3 +121,7 @@ export const MAX_PROXY_HEADER_BYTES = 1024;
  */
 export const MAX_WATCHED_FLOWS = 100_000;
 export const SILENT_FLOW_MS = 3_600_000;
+
+/** How often the same fault of TLS with the same peer is told, and how many are remembered. */
+export const TLS_FAULT_MS = 60_000;
+export const MAX_TLS_FAULTS = 1000;

@@ -7,6 +7,7 @@ import { isWildcard } from "./ip-literal.ts";
 import { CONNECT_MS } from "./limits.ts";
 import type { StreamListener } from "./stream-listener.ts";
 import type { TlsContexts } from "./tls-contexts.ts";
+import type { TlsFaults } from "./tls-faults.ts";
 
 /**
  * Opens a connection from a listener's address to a target. It can be written to at once: what is written waits, and
@@ -17,7 +18,7 @@ export function openConnection(
   listener: StreamListener,
   target: Target,
   tls: TlsContexts | undefined,
-  modules: ConnectionModules,
+  modules: ConnectionModules & { readonly faults: TlsFaults },
 ): Connection | undefined {
   const { address, port, domain } = target;
   const socket = openSocket(listener, target, tls);
@@ -28,6 +29,7 @@ export function openConnection(
   const isSecure = listener.protocol === "tls";
   socket.once(isSecure ? "secureConnect" : "connect", () => clearTimeout(limit));
   socket.once("close", () => clearTimeout(limit));
+  if (isSecure) socket.once("error", (error) => modules.faults.outgoing(target, error));
   return adoptSocket(socket, { listener, address, port, domain, isOutgoing: true }, modules);
 }
 

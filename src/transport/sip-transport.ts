@@ -2,11 +2,12 @@ import { parseFlow } from "../location/flow.ts";
 import type { Listener, Receiver, Tally, Target, Transport } from "../ports.ts";
 import type { Connection } from "./connection.ts";
 import { CONNECTION_LIMITS, type ConnectionLimits, ConnectionTable } from "./connection-table.ts";
-import { MAX_CONNECTION_BACKLOG_BYTES } from "./limits.ts";
+import { FAIR_BACKLOG_BYTES, MAX_CONNECTION_BACKLOG_BYTES } from "./limits.ts";
 import type { ListenOptions } from "./listen-options.ts";
 import { openConnection } from "./open-connection.ts";
 import { StreamListener, type StreamListenerOptions } from "./stream-listener.ts";
 import type { TlsContexts } from "./tls-contexts.ts";
+import { TlsFaults } from "./tls-faults.ts";
 import type { UdpModules } from "./udp-listener.ts";
 import { UdpListener } from "./udp-listener.ts";
 import { UdpTransport } from "./udp-transport.ts";
@@ -33,15 +34,21 @@ export class SipTransport implements Transport {
   readonly #udp: UdpTransport;
   readonly #streams: readonly StreamListener[];
   readonly #table: ConnectionTable;
+  readonly #faults: TlsFaults;
   readonly #opened = new Map<string, Tally>();
   #receiver: Receiver | undefined;
+  /** What has been written to connections and has not left. */
+  #backlogBytes = 0;
 
   constructor(options: SipTransportOptions, modules: SipTransportModules) {
     this.#modules = modules;
     const { listeners, limits = {}, isBalancer = () => false } = options;
     this.#table = new ConnectionTable({ ...CONNECTION_LIMITS, ...limits }, modules);
     this.#udp = new UdpTransport({ listeners: listeners.filter(isUdp) }, modules);
-    const around = { ...modules, tls: modules.tls, table: this.#table, isBalancer };
+    this.#faults = new TlsFaults(modules.log);
+    const own = { tls: modules.tls, table: this.#table, faults: this.#faults };
+    const around = { ...modules, ...own, isBalancer };
+    modules.metrics.gauge("sip_connection_backlog_bytes", {}, () => this.#backlogBytes);
     const udp = [...this.#udp.listeners];
     const streams: StreamListener[] = [];
     // In the order in which they were given, since the first one speaks for midreg where none fits better.
@@ -52,6 +59,11 @@ export class SipTransport implements Transport {
       return [listener];
     });
     this.#streams = streams;
+  }
+
+  /** Bytes that wait for peers on connections to read them. */
+  get backlogBytes(): number {
+    return this.#backlogBytes;
   }
 
   /** Opens all listeners or none: rejects with the first `TransportError`. */
@@ -85,14 +97,25 @@ export class SipTransport implements Transport {
       if (failed !== undefined) process.nextTick(failed, connection);
       return;
     }
-    if (connection.wire.backlogBytes + text.length > MAX_CONNECTION_BACKLOG_BYTES) {
+    const { wire } = connection;
+    const size = text.length;
+    if (this.#isTooFarBehind(wire.backlogBytes, size)) {
       if (failed !== undefined) process.nextTick(failed, "ENOBUFS");
       this.#table.close(connection, "slow-reader");
       return;
     }
-    connection.wire.write(text, (error) => {
+    this.#backlogBytes += size;
+    wire.write(text, (error) => {
+      this.#backlogBytes -= size;
       if (error !== undefined) failed?.(codeOf(error));
     });
+  }
+
+  /** Whether a peer has left more unread than it may: by itself, or when all together have left as much as they may. */
+  #isTooFarBehind(waitingBytes: number, size: number): boolean {
+    if (waitingBytes + size > MAX_CONNECTION_BACKLOG_BYTES) return true;
+    const isFull = this.#backlogBytes + size > this.#table.limits.backlogBytes;
+    return isFull && waitingBytes > FAIR_BACKLOG_BYTES;
   }
 
   isOpen(flow: string): boolean {
@@ -134,7 +157,8 @@ export class SipTransport implements Transport {
     if (receiver === undefined || !(listener instanceof StreamListener)) return "ENOTCONN";
     if (!this.#table.hasRoomFor(address, true)) return "ENOBUFS";
     const { tls } = this.#modules;
-    const opened = openConnection(listener, target, tls, listener.connectionModules(receiver));
+    const modules = { ...listener.connectionModules(receiver), faults: this.#faults };
+    const opened = openConnection(listener, target, tls, modules);
     if (opened === undefined) return "ENOTCONN";
     this.#tally(listener).n += 1;
     return opened;

@@ -1,6 +1,10 @@
 import { createServer as createHttpServer, type IncomingMessage } from "node:http";
 import { createServer, type Server, type Socket } from "node:net";
-import { createServer as createTlsServer, type Server as TlsServer } from "node:tls";
+import {
+  createServer as createTlsServer,
+  type TLSSocket,
+  type Server as TlsServer,
+} from "node:tls";
 import { type WebSocket, WebSocketServer } from "ws";
 import type { Listener, Log, Metrics, Protocol, Receiver, Tally } from "../ports.ts";
 import { MAX_MESSAGE_BYTES } from "../sip/limits.ts";
@@ -13,7 +17,8 @@ import { checkListenOptions, type ListenOptions, listenFailure } from "./listen-
 import { Lobby, type Peer } from "./lobby.ts";
 import { readProxyHeader } from "./proxy-header.ts";
 import type { TlsContexts } from "./tls-contexts.ts";
-import { TransportError } from "./transport-error.ts";
+import type { TlsFaults } from "./tls-faults.ts";
+import { systemCode, TransportError } from "./transport-error.ts";
 
 export type StreamProtocol = Exclude<Protocol, "udp">;
 
@@ -27,6 +32,7 @@ export interface StreamModules {
   readonly table: ConnectionTable;
   /** Needed by tls and wss. */
   readonly tls: TlsContexts | undefined;
+  readonly faults: TlsFaults;
   /** Whether a load balancer at that address says by the PROXY protocol who connects through it. */
   readonly isBalancer: (address: string) => boolean;
 }
@@ -221,10 +227,20 @@ export class StreamListener implements Listener {
     });
     this.#tls = server;
     server.on("secureConnection", accept);
-    server.on("tlsClientError", () => {
-      this.#refused.n += 1;
-    });
+    server.on("tlsClientError", (error, socket) => this.#onTlsError(error, socket));
     return this.#afterLobby((socket) => server.emit("connection", socket));
+  }
+
+  /** Most are from scanners and of no interest; those about certificates are. */
+  #onTlsError(error: Error, socket: TLSSocket): void {
+    this.#refused.n += 1;
+    const { authorizationError: found } = socket;
+    const { remoteAddress: address = "", remotePort: port = 0 } = socket;
+    const code = found === undefined || found === null ? systemCode(error) : String(found);
+    const isCertificate = code !== systemCode(error) || code.includes("CERTIFICATE");
+    const { faults, log } = this.#modules;
+    if (isCertificate) faults.incoming({ address, port }, this.id, code);
+    else if (log.isDebug) log.debug({ listener: this.id, address, port, code }, "no TLS");
   }
 
   #behindHttp(modules: ConnectionModules): (socket: Socket) => void {

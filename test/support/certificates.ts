@@ -33,8 +33,8 @@ export class Certificates {
     return readFileSync(this.caFile, "utf8");
   }
 
-  /** A certificate for DNS names and IP addresses. */
-  issue(names: readonly string[]): CertificatePaths {
+  /** A certificate for DNS names and IP addresses, good for so many days from now; it has expired with less than 0. */
+  issue(names: readonly string[], days = 2): CertificatePaths {
     this.#count += 1;
     const base = join(this.directory, `leaf-${this.#count}`);
     const [certFile, keyFile, request] = [`${base}.pem`, `${base}.key`, `${base}.csr`];
@@ -42,7 +42,15 @@ export class Certificates {
     const extensions = `${base}.ext`;
     writeFileSync(extensions, `subjectAltName=${kinds.join(",")}\n`);
     run(["req", ...NEW_KEY, "-keyout", keyFile, "-out", request, "-subj", `/CN=${names[0] ?? ""}`]);
-    const signer = ["-CA", this.caFile, "-CAkey", this.#caKey, "-CAcreateserial", "-days", "2"];
+    const signer = [
+      "-CA",
+      this.caFile,
+      "-CAkey",
+      this.#caKey,
+      "-CAcreateserial",
+      "-days",
+      String(days),
+    ];
     run(["x509", "-req", "-in", request, ...signer, "-extfile", extensions, "-out", certFile]);
     return { certFile, keyFile };
   }

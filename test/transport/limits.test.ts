@@ -178,6 +178,42 @@ describe("a peer that does not read", () => {
   );
 });
 
+describe("many peers that do not read", () => {
+  test("have no more waiting for them together than there may be; who reads is served", async () => {
+    const limits = { backlogBytes: 1_000_000 };
+    const { transport, listener } = await fixture.start(["tcp"], { limits });
+    const peers = [];
+    for (let n = 0; n < 9; n += 1) {
+      // One after the other, so that the order in the inbox is theirs.
+      // oxlint-disable-next-line no-await-in-loop
+      const peer = await fixture.connect(listener);
+      peer.send(OPTIONS);
+      // oxlint-disable-next-line no-await-in-loop
+      await fixture.received(n + 1);
+      peers.push(peer);
+    }
+    const reader = peers.pop();
+    for (const peer of peers) peer.pause();
+    const way = (at: number) => {
+      const { address = "", port = 0, connection } = fixture.inbox.received[at] ?? {};
+      return { protocol: "tcp", address, port, connection } as const;
+    };
+    const big = "x".repeat(60_000);
+    for (let sent = 0; sent < 200; sent += 1) {
+      for (let at = 0; at < 8; at += 1) transport.send(big, listener, way(at));
+      // oxlint-disable-next-line no-await-in-loop
+      await new Promise((resolve) => {
+        setImmediate(resolve);
+      });
+      expect(transport.backlogBytes).toBeLessThan(1_000_000 + 8 * 60_000 + 1);
+    }
+    expect(closed("tcp", "slow-reader")).toBe(8);
+    transport.send("still here", listener, way(8));
+    await reader?.hears("still here");
+    await expect.poll(() => transport.backlogBytes, { timeout: 5000 }).toBe(0);
+  });
+});
+
 /** Sockets of this process, both ends of each connection. */
 function openSockets(): number {
   return process.getActiveResourcesInfo().filter((kind) => kind === "TCPSocketWrap").length;

@@ -83,6 +83,44 @@ async function isHeard(
   return fixture.inbox.received.length === 1;
 }
 
+/** Codes of the warnings in the log. */
+function warnings(): unknown[] {
+  return fixture.modules.lines
+    .filter(({ level }) => level === "warn")
+    .map(({ fields }) => fields["code"]);
+}
+
+/** Sends to a server with that certificate; gives the code that it fails with, and closes the server. */
+async function failureAt(
+  { certFile, keyFile }: CertificatePaths,
+  domain?: string,
+): Promise<unknown> {
+  const { transport, listener } = await fixture.start(["tls"]);
+  const shown = { cert: readFileSync(certFile), key: readFileSync(keyFile) };
+  const server = await fixture.listen(createServer(shown), "secureConnection");
+  const target = { protocol: "tls", address: "127.0.0.1", port: server.port, domain } as const;
+  return new Promise((resolve) => {
+    transport.send(OPTIONS, listener, target, resolve);
+  });
+}
+
+describe("a main registrar that is not believed", () => {
+  test.each([
+    ["is from nobody who is", () => others.issue(["127.0.0.1"]), undefined, /VERIFY|SELF_SIGNED/u],
+    ["is for another name", () => certificates.issue(["a.test"]), "b.test", /ALTNAME_INVALID/u],
+    ["has expired", () => certificates.issue(["127.0.0.1"], -1), undefined, /CERT_HAS_EXPIRED/u],
+  ] as const)("since its certificate %s: the log says so, once", async (_, issue, domain, code) => {
+    const issued = issue();
+    expect(await failureAt(issued, domain)).toMatch(code);
+    expect(warnings()).toEqual([expect.stringMatching(code)]);
+    const [line] = fixture.modules.lines.filter(({ level }) => level === "warn");
+    expect(line).toMatchObject({
+      text: "no TLS with a peer",
+      fields: { address: "127.0.0.1", domain, reason: expect.stringMatching(/certificate/iu) },
+    });
+  });
+});
+
 describe("several certificates", () => {
   test.each([
     ["the one that is for the name", "two.test", "two.test"],
@@ -170,6 +208,18 @@ describe("a certificate of who connects", () => {
       "one of the authority": () => pem(certificates.issue(["phone.test"])),
     }[what]();
     expect(await isHeard(policy, shown)).toBe(isLetIn);
+  });
+
+  test("that is refused is a line in the log, with the reason", async () => {
+    const shown = pem(others.issue(["phone.test"]));
+    expect(await isHeard("require", shown)).toBe(false);
+    expect(await isHeard("require", {})).toBe(false);
+    await expect
+      .poll(warnings)
+      .toEqual([
+        expect.stringMatching(/UNABLE_TO_VERIFY|UNABLE_TO_GET_ISSUER|SELF_SIGNED/u),
+        expect.stringMatching(/PEER_DID_NOT_RETURN_A_CERTIFICATE/u),
+      ]);
   });
 
   test("is asked of main registrars by their own rule: one that proves no name is not sent to", async () => {
