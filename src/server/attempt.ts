@@ -52,6 +52,8 @@ export class Attempt implements ClientTransactionUser, TimerOwner {
   #failOver: Timer | undefined;
   /** Whether the present target gets by TCP what is too large for UDP. */
   #isByTcp = false;
+  /** Whether the present target is the last one that is tried, whatever others there are. */
+  #isLast = false;
   #isDone = false;
 
   constructor(plan: AttemptPlan, user: AttemptUser, modules: AttemptModules) {
@@ -71,6 +73,12 @@ export class Attempt implements ClientTransactionUser, TimerOwner {
     this.#tryNext("unresolved");
   }
 
+  /** The request is not wanted any more: nobody else gets it (RFC 3261 section 16.10). */
+  stay(): void {
+    this.#isLast = true;
+    this.#failOver?.cancel();
+  }
+
   onResponse(response: SipResponse): void {
     this.#failOver?.cancel();
     if (response.status === 503 && this.#hasNext() && !this.#isDone) {
@@ -84,7 +92,7 @@ export class Attempt implements ClientTransactionUser, TimerOwner {
 
   onFailure(failure: "timeout" | "transport-error"): void {
     if (this.#isDone) return;
-    if (this.#isByTcp && failure === "transport-error") return this.#fallBack();
+    if (this.#isByTcp && failure === "transport-error" && !this.#isLast) return this.#fallBack();
     this.#markFailed();
     return this.#tryNext(failure);
   }
@@ -100,12 +108,12 @@ export class Attempt implements ClientTransactionUser, TimerOwner {
   }
 
   #hasNext(): boolean {
-    return this.#next < this.#plan.targets.length;
+    return !this.#isLast && this.#next < this.#plan.targets.length;
   }
 
   #tryNext(failure: AttemptFailure): void {
     const { targets, listenerFor } = this.#plan;
-    const target = targets[this.#next];
+    const target = this.#isLast ? undefined : targets[this.#next];
     const listener = target === undefined ? undefined : listenerFor(target);
     // Time that was running for the target before must not cut this one short.
     this.#failOver?.cancel();

@@ -3,6 +3,7 @@ import type { RelayBranch } from "../proxy/proxy-input.ts";
 import { buildCancel } from "../sip/build-ack.ts";
 import type { SipResponse } from "../sip/message.ts";
 import { Attempt, type AttemptFailure, type AttemptModules, type AttemptUser } from "./attempt.ts";
+import type { ClientTransaction } from "./client-transaction.ts";
 import { findHops, type Hops } from "./hops.ts";
 import { CANCEL_WAIT_MS, TIMER_C_MS } from "./limits.ts";
 import type { Timer, TimerOwner } from "./timer-queue.ts";
@@ -39,7 +40,8 @@ export class Branch implements AttemptUser, TimerOwner {
   readonly #modules: BranchModules;
   #attempt: Attempt | undefined;
   #timer: Timer | undefined;
-  #hasProvisional = false;
+  /** The transaction that a provisional response has come for; it may not be the present one. */
+  #heard: ClientTransaction | undefined;
   #isCancelled = false;
   #isCancelSent = false;
   #isDone = false;
@@ -58,7 +60,13 @@ export class Branch implements AttemptUser, TimerOwner {
   cancel(): void {
     if (this.#isDone || this.#isCancelled) return;
     this.#isCancelled = true;
+    this.#attempt?.stay();
     this.#sendCancel();
+  }
+
+  /** Whether the target that has the request now has said anything. */
+  get #hasProvisional(): boolean {
+    return this.#heard !== undefined && this.#heard === this.#attempt?.transaction;
   }
 
   onResponse(response: SipResponse): void {
@@ -89,7 +97,7 @@ export class Branch implements AttemptUser, TimerOwner {
   }
 
   #provisional(status: number): void {
-    this.#hasProvisional = true;
+    this.#heard = this.#attempt?.transaction;
     if (this.#isCancelled) return this.#sendCancel();
     // RFC 3261 section 16.7 step 2: every other provisional response sets Timer C back.
     if (this.plan.method === "INVITE" && status !== 100) this.#startTimerC();

@@ -190,6 +190,28 @@ describe("a request with several targets (RFC 3263 section 4.3)", () => {
     expect(second).toEqual([]);
   });
 
+  test("goes to nobody else once it is not wanted any more", () => {
+    const sender = new Sender();
+    const second = sender.listenAt(SECOND);
+    sender.send([FIRST, SECOND], { method: "INVITE", limitMs: undefined });
+    sender.clock.advance(1000);
+    sender.attempt?.stay();
+    sender.clock.advance(60_000);
+    expect(second).toEqual([]);
+    expect(sender.told).toEqual(["timeout at 32"]);
+  });
+
+  test("has the 503 for its answer, once it is not wanted any more", () => {
+    const sender = new Sender();
+    sender.answerAt(FIRST, [503], 1000);
+    const second = sender.listenAt(SECOND);
+    sender.send([FIRST, SECOND], { method: "INVITE" });
+    sender.attempt?.stay();
+    sender.clock.advance(60_000);
+    expect(second).toEqual([]);
+    expect(sender.told).toEqual(["503 at 1.002"]);
+  });
+
   test("takes the 503 of the last one for an answer", () => {
     const sender = new Sender();
     sender.answerAt(FIRST, [503]);
