@@ -31,8 +31,8 @@ export function decideRequest(input: ProxyInput): ProxyDecision {
   if (routed.kind === "respond") return routed;
   const [branches = [], ...later] = routed.groups;
   const ringMs = later.length > 0 ? (routed.ringMs ?? 0) : 0;
-  const { direction, onceTo } = routed;
-  return { kind: "relay", direction, onceTo, branches, later, ringMs, breadth, mark };
+  const { direction } = routed;
+  return { kind: "relay", direction, branches, later, ringMs, breadth, mark };
 }
 
 function routeRequest(input: ProxyInput, route: Preprocessed): Routed {

@@ -1,6 +1,6 @@
 /** Which devices ring, and in which order (RFC 3261 section 16.6, RFC 5626 section 5.3). */
 import type { Binding } from "../location/binding.ts";
-import { instanceOf } from "../sip/instance-id.ts";
+import { instanceOf } from "../location/match-contact.ts";
 import type { LookupPolicy } from "./lookup-policy.ts";
 
 /** The flows of one device, the most recently refreshed first; never empty. */
@@ -37,8 +37,7 @@ export function forkTargets(
 function devicesOf(bindings: readonly Binding[]): readonly Device[] {
   const devices = new Map<string, Device>();
   for (const binding of bindings) {
-    const instance = instanceOf(binding.params)?.toLowerCase();
-    const key = instance ?? `${binding.ctid} ${binding.contact}`;
+    const key = instanceOf(binding.params) ?? `${binding.ctid} ${binding.contact}`;
     const [first, ...rest] = devices.get(key) ?? [];
     devices.set(key, first === undefined ? [binding] : newestFirst(binding, first, rest));
   }

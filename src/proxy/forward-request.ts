@@ -1,5 +1,6 @@
 /** What a request looks like when it goes on (RFC 3261 section 16.6). */
 import type { Binding } from "../location/binding.ts";
+import { instanceOf } from "../location/match-contact.ts";
 import { HEADER } from "../sip/header-name.ts";
 import { headerValue, type SipRequest } from "../sip/message.ts";
 import { MessageRewrite } from "../sip/message-rewrite.ts";
@@ -112,12 +113,17 @@ export function branchToDevice(
   usesPath = true,
 ): RelayBranch {
   const { isAsleep } = forwarding.input;
+  const device = deviceOf(forwarding.input, flows[0]);
   const [first, ...others] = flows.filter((flow) => !isAsleep(flow));
-  if (first !== undefined) return branchTo(forwarding, [first, ...others], usesPath);
-  return {
-    ...branchTo(forwarding, flows, usesPath),
-    asleep: { flows, usesPath, isInDialog: false },
-  };
+  if (first !== undefined) return { ...branchTo(forwarding, [first, ...others], usesPath), device };
+  const asleep = { flows, usesPath, isInDialog: false };
+  return { ...branchTo(forwarding, flows, usesPath), device, asleep };
+}
+
+/** A device is an instance of an address-of-record (RFC 5626 section 7). */
+function deviceOf(input: ProxyInput, { ctid, params }: Binding): string | undefined {
+  const instance = instanceOf(params);
+  return instance === undefined ? undefined : `${instance} ${input.aorOf(ctid) ?? ""}`;
 }
 
 /** The way to a device, and its further flows for when that one is dead. */

@@ -93,7 +93,6 @@ export type RefusalReason =
   | "forged-token"
   | "too-many-hops"
   | "loop"
-  | "merged"
   | "max-breadth"
   | "bad-extension"
   | "unsupported-scheme"
@@ -105,6 +104,8 @@ export interface RelayBranch {
   readonly nextHop: NextHop;
   /** The binding it leads to; undefined when it leads to none. */
   readonly ctid?: string;
+  /** The device it leads to, whichever of its bindings comes first; undefined where it has no instance to tell by. */
+  readonly device?: string | undefined;
   /** Other flows of the same device, tried one by one when those before are dead (RFC 5626 section 7). */
   readonly others?: readonly RelayBranch[];
   /** There when the device has to be woken first; then another branch takes the place of this one. */
@@ -125,8 +126,6 @@ export type ProxyDecision =
   | {
       readonly kind: "relay";
       readonly direction: "to-device" | "to-upstream";
-      /** The device that it goes to by one of several flows, which it must reach once; undefined for all else. */
-      readonly onceTo?: string | undefined;
       /** Ways to send it at the same time, at least one. */
       readonly branches: readonly RelayBranch[];
       /** Groups of ways to try one after another when those before have failed. */

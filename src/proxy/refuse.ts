@@ -14,7 +14,6 @@ const REFUSALS: Readonly<Record<RefusalReason, readonly [number, string]>> = {
   "forged-token": [403, "Forbidden"],
   "too-many-hops": [483, "Too Many Hops"],
   loop: [482, "Loop Detected"],
-  merged: [482, "Request Merged"],
   "max-breadth": [440, "Max-Breadth Exceeded"],
   "bad-extension": [420, "Bad Extension"],
   "unsupported-scheme": [416, "Unsupported URI Scheme"],

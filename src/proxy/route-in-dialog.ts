@@ -32,8 +32,6 @@ export type Routed =
       readonly groups: ReadonlyArray<readonly RelayBranch[]>;
       /** How long a group may ring before the next one is tried; 0 or undefined for as long as it likes. */
       readonly ringMs?: number;
-      /** The device that it must reach once, by whichever of its flows (ProxyDecision). */
-      readonly onceTo?: string | undefined;
     }
   | Extract<ProxyDecision, { kind: "respond" }>;
 

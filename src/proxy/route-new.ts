@@ -2,13 +2,13 @@
 import type { Binding } from "../location/binding.ts";
 import { isTemporaryGruu } from "../location/gruu.ts";
 import { contactsOf } from "../sip/contact.ts";
-import { parseUri } from "../sip/uri.ts";
+import { parseUri, type Uri } from "../sip/uri.ts";
 import type { DialogToken } from "./dialog-token.ts";
 import { forkTargets } from "./fork-targets.ts";
 import { branchToDevice, type Forwarding, forward } from "./forward-request.ts";
 import { chooseTargets } from "./lookup-filter.ts";
 import { isOwnUri, type Preprocessed } from "./preprocess.ts";
-import type { ProxyInput } from "./proxy-input.ts";
+import type { ProxyInput, Sender } from "./proxy-input.ts";
 import { recordRoute } from "./record-route.ts";
 import { refuse, refuseUnknown } from "./refuse.ts";
 import { type Routed, relayOne, relayToGruu } from "./route-in-dialog.ts";
@@ -19,9 +19,7 @@ export function routeNew(input: ProxyInput, route: Preprocessed): Routed {
   const { sender } = input;
   const { uri } = route;
   if (sender === "stranger") return refuse(isToUs(input, route) ? "no-dialog" : "stranger");
-  if (uri.scheme !== "sip" && uri.scheme !== "sips" && uri.scheme !== "tel") {
-    return refuse("unsupported-scheme");
-  }
+  if (!isRoutable(uri, sender)) return refuse("unsupported-scheme");
   const forwarding = { input, route, isFromDevice: sender === "device" };
   if (sender === "device") return relayToUpstream(forwarding);
   const gruu = input.gruuTarget(uri);
@@ -38,13 +36,22 @@ function isToUs(input: ProxyInput, { uri, own, left }: Preprocessed): boolean {
   return input.request.toTag !== "" && !hasRoute && uri.user === undefined && isOwnUri(input, uri);
 }
 
+/** A phone may ask for a service, "urn:service:sos" above all: the main registrar knows where that is (RFC 5031). */
+function isRoutable({ scheme }: Uri, sender: Sender): boolean {
+  return (
+    scheme === "sip" ||
+    scheme === "sips" ||
+    scheme === "tel" ||
+    (scheme === "urn" && sender === "device")
+  );
+}
+
 function relayToDevices(forwarding: Forwarding): Routed {
   const { input, route } = forwarding;
   const found = isOwnUri(input, route.uri) ? input.targetsOf(route.target) : [];
   const [only] = found;
   // Where the main registrar knows each flow of a device as a contact, it asks for one and means the device.
   const targets = only !== undefined && found.length === 1 ? input.flowsOf(only) : found;
-  const onceTo = targets.length > found.length ? deviceName(targets) : undefined;
   const lookup = input.lookupFor(targets, route.target);
   const chosen = chooseTargets(input, lookup, targets);
   if (chosen === "method-not-allowed") return refuseMethod(targets);
@@ -55,12 +62,7 @@ function relayToDevices(forwarding: Forwarding): Routed {
   const branches = groups.map((devices) =>
     devices.map((device) => branchToDevice(forwarding, device)),
   );
-  return { kind: "relay", direction: "to-device", groups: branches, ringMs: lookup.ringMs, onceTo };
-}
-
-/** The same whichever flow comes first. */
-function deviceName(flows: readonly Binding[]): string {
-  return flows.map(({ ctid }) => ctid).toSorted()[0] ?? "";
+  return { kind: "relay", direction: "to-device", groups: branches, ringMs: lookup.ringMs };
 }
 
 /** RFC 3261 section 21.4.6: a 405 lists what would have been allowed. */

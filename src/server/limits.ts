@@ -194,6 +194,12 @@ export const MAX_FAILED_FLOWS = 10_000;
  */
 export const FLOW_TIMER_GRACE_MS = 40_000;
 
-/** Requests to devices with several flows that are remembered, and for how long: as long as timer F runs. */
+/**
+ * Requests to devices that are remembered, for when the main registrar sends them by several ways, and for how long: as
+ * long as timer F runs.
+ */
 export const MAX_MERGED_REQUESTS = 20_000;
 export const MERGE_MS = 32_000;
+
+/** How long after a refusal a copy may still come: the first three retransmissions of one that was lost by UDP. */
+export const MERGE_AGAIN_MS = 4000;

@@ -1,6 +1,5 @@
 import { canonicalAor } from "../location/address-of-record.ts";
 import type { Binding } from "../location/binding.ts";
-import { flowKeyOf } from "../location/flow-key.ts";
 import { type GruuLookup, newest, resolveGruu } from "../location/gruu.ts";
 import { instanceOf } from "../location/match-contact.ts";
 import { reachableUntilMs } from "../location/reach.ts";
@@ -8,7 +7,6 @@ import type { LocationStore } from "../ports.ts";
 import { decideRequest } from "../proxy/decide-request.ts";
 import type { LookupPolicy } from "../proxy/lookup-policy.ts";
 import type { ProxyInput, Sender } from "../proxy/proxy-input.ts";
-import { refuse } from "../proxy/refuse.ts";
 import { ruleForAbsent } from "../registrar/absent-user.ts";
 import { BindingFacts } from "../registrar/binding-facts.ts";
 import { isTrustedProxy } from "../registrar/path.ts";
@@ -21,9 +19,9 @@ import { type Arrival, flowOf, sendResponse } from "./arrival.ts";
 import type { ErrorLimiter } from "./error-limiter.ts";
 import type { FlowEnds } from "./flow-ends.ts";
 import { BUSY_RETRY_AFTER_SEC } from "./limits.ts";
-import type { MergedRequests } from "./merged-requests.ts";
+import type { MergedRequest, MergedRequests, Unmerged } from "./merged-requests.ts";
 import type { Pinger } from "./pinger.ts";
-import { Relay, type RelayModules, relayAck } from "./relay.ts";
+import { Relay, type Relayed, type RelayModules, relayAck } from "./relay.ts";
 import type { ServerModules, ServerOptions } from "./server-modules.ts";
 import { buildWake, sleepTest } from "./wake-request.ts";
 import type { Waker } from "./waker.ts";
@@ -50,21 +48,37 @@ export function onRequest(request: SipRequest, arrival: Arrival, context: Reques
     answer(context, arrival, request, { status, phrase, headers });
     return;
   }
-  const { onceTo } = decision;
-  if (onceTo !== undefined && context.merged.isRepeated(request, onceTo, arrival.atMs)) {
-    const { reason, ...merged } = refuse("merged");
-    context.tally("to-device", reason).n += 1;
-    answer(context, arrival, request, merged);
-    return;
-  }
+  const { branches, later, ...relayed } = decision;
+  const { groups, first, own } = unmerged(request, [branches, ...later], arrival, context);
   const transaction = context.transactions.open(request, arrival);
   if (transaction === undefined) {
     const headers = `Retry-After: ${BUSY_RETRY_AFTER_SEC}\r\n`;
     answer(context, arrival, request, { status: 503, phrase: "Service Unavailable", headers });
     return;
   }
+  if (first !== undefined) {
+    context.tally(decision.direction, "merged").n += 1;
+    first.join(transaction);
+    return;
+  }
   const wake = buildWake(input, transaction, context);
-  new Relay({ ...decision, wake }, transaction, context).start();
+  const onEnd = own === undefined ? undefined : endOf(own, context);
+  new Relay({ ...relayed, groups, wake, onEnd }, transaction, context).start();
+}
+
+/** Inside a dialog a device has one place only. */
+function unmerged(
+  request: SipRequest,
+  groups: Unmerged["groups"],
+  { atMs }: Arrival,
+  { merged }: RequestContext,
+): Unmerged {
+  if (request.toTag !== "") return { groups, first: undefined, own: undefined };
+  return merged.split(request, groups, atMs);
+}
+
+function endOf(own: MergedRequest, { clock }: RequestContext): NonNullable<Relayed["onEnd"]> {
+  return (status, phrase) => own.end(status, phrase, clock.nowMs());
 }
 
 /** Handles an ACK: it ends the transaction of a failure, or is passed on to where a 2xx came from. */
@@ -74,13 +88,13 @@ export function onAck(ack: SipRequest, arrival: Arrival, context: RequestContext
     transaction.ack(ack, arrival);
     return;
   }
+  // It acknowledges an answer that midreg has given without state (RFC 3261 section 8.2.7).
+  if (ack.toTag === statelessTag(ack, context.ids)) return;
   const decision = decideRequest(inputOf(ack, arrival, context));
   // An ACK is never answered.
   const branch = decision.kind === "relay" ? decision.branches[0] : undefined;
   if (decision.kind !== "relay" || branch === undefined) return;
-  const { breadth, mark, onceTo } = decision;
-  // It acknowledges an answer that was given without state, such as that to a merged request.
-  if (onceTo !== undefined) return;
+  const { breadth, mark } = decision;
   relayAck(ack, arrival, { ...branch, breadth, mark }, context);
 }
 
@@ -199,21 +213,21 @@ function gruuLookup(
   return { aorPolicy, record: (aor) => store.lookup(aor), keys: ids, isTarget };
 }
 
-/** The flows of the device that has the binding, that one first, as far as they are to be called (RFC 5626). */
+/**
+ * The bindings of the device that has the binding, that one first, as far as they are to be called (RFC 5626 section
+ * 7): its flows, and those that it has left behind under another contact.
+ */
 function flowsOf(
   binding: Binding,
   store: LocationStore,
   isTarget: (binding: Binding) => boolean,
 ): readonly Binding[] {
-  const instance = flowKeyOf(binding.params) === undefined ? undefined : instanceOf(binding.params);
+  const instance = instanceOf(binding.params);
   const record = store.lookup(store.lookupCtid(binding.ctid)?.aor ?? "");
   if (instance === undefined || record === undefined) return [binding];
   const others = record.bindings.filter(
     (other) =>
-      other.ctid !== binding.ctid &&
-      isTarget(other) &&
-      flowKeyOf(other.params) !== undefined &&
-      instanceOf(other.params) === instance,
+      other.ctid !== binding.ctid && isTarget(other) && instanceOf(other.params) === instance,
   );
   return [binding, ...others];
 }

@@ -30,10 +30,11 @@ type Direction = "to-device" | "to-upstream";
 /** A request ready to go on, by one way or by several. */
 export interface Relayed {
   readonly direction: Direction;
-  /** Sent at once; may be empty where branches are held. */
-  readonly branches: readonly RelayBranch[];
-  /** Groups to try one after another when those before have failed (RFC 3261 section 16.6). */
-  readonly later: ReadonlyArray<readonly RelayBranch[]>;
+  /**
+   * Groups of branches to try one after another when those before have failed (RFC 3261 section 16.6); none where
+   * branches are held.
+   */
+  readonly groups: ReadonlyArray<readonly RelayBranch[]>;
   /** How long a group may ring before the next one is tried; 0 for as long as it likes. */
   readonly ringMs: number;
   /** How many branches there may be at once, here and further on (RFC 5393 section 5.3.3). */
@@ -42,6 +43,8 @@ export interface Relayed {
   readonly mark: string;
   /** Has the device of a branch woken; undefined where branches are sent as they are. */
   readonly wake?: ((held: HeldBranch, branch: RelayBranch) => HeldUser) | undefined;
+  /** Told once of the final response that goes back; of 408 where none does. */
+  readonly onEnd?: ((status: number, phrase: string) => void) | undefined;
 }
 
 interface AckPlan extends RelayBranch, Pick<Relayed, "breadth" | "mark"> {}
@@ -96,6 +99,7 @@ const PHRASES: Readonly<Record<number, string>> = {
   440: "Max-Breadth Exceeded",
   480: "Temporarily Unavailable",
   487: "Request Terminated",
+  500: "Server Internal Error",
   503: "Service Unavailable",
 };
 
@@ -128,7 +132,7 @@ export class Relay implements LegUser, ServerTransactionUser, TimerOwner {
     this.#transaction = transaction;
     this.#modules = modules;
     this.#isInvite = transaction.method === "INVITE";
-    this.#later = [relayed.branches, ...relayed.later].filter((group) => group.length > 0);
+    this.#later = relayed.groups.filter((group) => group.length > 0);
     if (this.#isInvite) transaction.user = this;
   }
 
@@ -153,7 +157,10 @@ export class Relay implements LegUser, ServerTransactionUser, TimerOwner {
 
   onLegResponse(leg: Leg, response: SipResponse): void {
     const { status } = response;
-    if (status < 200) return this.#isAnswered ? undefined : this.#pass(response);
+    if (status < 200) {
+      if (!this.#isAnswered) this.#pass(response);
+      return undefined;
+    }
     // Section 16.7 step 5: every 2xx to an INVITE goes back, as its sender waits for an ACK.
     if (status < 300 && (this.#isInvite || !this.#isAnswered)) return this.#succeed(leg, response);
     const result = String(Math.floor(status / 100));
@@ -162,7 +169,9 @@ export class Relay implements LegUser, ServerTransactionUser, TimerOwner {
   }
 
   onLegFailure(leg: Leg, failure: LegFailure): void {
-    const status = this.#statusOf(failure);
+    // Whatever has become of what the caller has cancelled, that is what it hears (RFC 3261 section 15.1.2).
+    const isCancelled = this.#over === "cancelled" && failure !== "breadth";
+    const status = isCancelled ? 487 : this.#statusOf(failure);
     this.#ended(leg, { status, result: failure, response: undefined });
   }
 
@@ -238,11 +247,14 @@ export class Relay implements LegUser, ServerTransactionUser, TimerOwner {
   }
 
   #succeed(leg: Leg, response: SipResponse): void {
+    const { status, reason } = response;
+    const isFirst = !this.#isAnswered;
     this.#finish("2");
     this.#answered ??= leg;
-    this.#endings.set(leg, { status: response.status, result: "2", response });
+    this.#endings.set(leg, { status, result: "2", response });
     this.#pass(response);
     this.#endAll("answered");
+    if (isFirst) this.#relayed.onEnd?.(status, reason);
   }
 
   #endAll(reason: OverReason): void {
@@ -271,13 +283,23 @@ export class Relay implements LegUser, ServerTransactionUser, TimerOwner {
     const endings = [...this.#endings.values()];
     const best = bestResponse(endings) ?? NOBODY;
     this.#finish(best.result);
-    // RFC 4320 section 4.2: no 408 to anything but an INVITE, since it would come too late to help.
-    if (best.status === 408 && !this.#isInvite) return this.#transaction.abandon();
-    if (best.response !== undefined) {
-      const others = endings.flatMap(({ response }) => response ?? []);
-      return this.#pass(best.response, others);
+    const status = this.#answer(best, endings);
+    this.#relayed.onEnd?.(status, PHRASES[status] ?? best.response?.reason ?? "");
+  }
+
+  /** The status that the sender of the request hears; 408 where it hears nothing. */
+  #answer({ status, response }: Ending, endings: readonly Ending[]): number {
+    if (status === 408 && !this.#isInvite) {
+      // RFC 4320 section 4.2: no 408 to anything but an INVITE, since it would come too late to help.
+      this.#transaction.abandon();
+      return status;
     }
-    return this.#transaction.reply(best.status, PHRASES[best.status] ?? "");
+    if (response !== undefined) {
+      const others = endings.flatMap((ending) => ending.response ?? []);
+      return this.#pass(response, others) ?? status;
+    }
+    this.#transaction.reply(status, PHRASES[status] ?? "");
+    return status;
   }
 
   /** A device that cannot be reached is away; a main registrar that cannot is out of service. */
@@ -287,7 +309,6 @@ export class Relay implements LegUser, ServerTransactionUser, TimerOwner {
       case "cancelled":
         return 487;
       case "timer-c":
-        return this.#over === "cancelled" ? 487 : this.#statusOf("timeout");
       case "timeout":
         return isToDevice && this.#isInvite ? 480 : 408;
       case "given-up":
@@ -302,10 +323,12 @@ export class Relay implements LegUser, ServerTransactionUser, TimerOwner {
     }
   }
 
-  #pass(response: SipResponse, others: readonly SipResponse[] = []): void {
+  /** Passes a response back, and gives the status that it has then; undefined where it goes no further. */
+  #pass(response: SipResponse, others: readonly SipResponse[] = []): number | undefined {
     const relayed = decideResponse(response, this.#relayed.direction, others);
-    if (relayed.kind === "stop") return;
+    if (relayed.kind === "stop") return undefined;
     this.#transaction.respond(relayed.status, relayed.text, response.toTag);
+    return relayed.status;
   }
 
   #finish(result: string): void {

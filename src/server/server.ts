@@ -2,7 +2,7 @@ import { canonicalAor } from "../location/address-of-record.ts";
 import type { AorRecord } from "../location/binding.ts";
 import type { FlowEnd, Listener, Receiver, Source } from "../ports.ts";
 import type { RegisterPolicy } from "../registrar/register-policy.ts";
-import { buildResponse } from "../sip/build-response.ts";
+import { buildResponse, statelessTag } from "../sip/build-response.ts";
 import type { SipRequest } from "../sip/message.ts";
 import { type MalformedRequest, parseMessage } from "../sip/parse-message.ts";
 import { AorQueue } from "./aor-queue.ts";
@@ -190,7 +190,7 @@ export class Server implements Receiver {
     if (request.method === "REGISTER") return !this.#isAwaited(request);
     if (request.method === "CANCEL" || request.toTag !== "") return false;
     const headers = `Retry-After: ${BUSY_RETRY_AFTER_SEC}\r\n`;
-    const toTag = this.#modules.ids.tag();
+    const toTag = statelessTag(request, this.#modules.ids);
     const text = buildResponse(request, 503, "Service Unavailable", { toTag, headers });
     sendResponse(this.#modules.transport, arrival, request, text);
     return true;

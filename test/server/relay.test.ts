@@ -1,4 +1,5 @@
 import { describe, expect, test } from "vitest";
+import type { Relay } from "../../src/server/relay.ts";
 import { answerTo, methodOf } from "../support/messages.ts";
 import { LISTENER } from "./fixtures.ts";
 import { DESK, hold, MOBILE, NOWHERE, Relaying, THIRD } from "./relaying.ts";
@@ -153,6 +154,48 @@ describe("the flows of one device", () => {
     expect(world.methods(MOBILE).length).toBeGreaterThan(1);
     expect(world.methods(THIRD)).toEqual([]);
     expect(world.statuses).not.toContain(408);
+  });
+});
+
+/** A call to what has a name with two addresses. */
+function callByName(world: Relaying): Relay {
+  world.names.set("sip:edge.test", [DESK, MOBILE]);
+  const { text, nextHop } = world.branch(DESK);
+  const flow = nextHop.kind === "flow" ? nextHop.flow : "";
+  const branch = { text, nextHop: { kind: "uri", uri: "sip:edge.test", flow } } as const;
+  const relay = world.build([[branch]]);
+  relay.start();
+  return relay;
+}
+
+describe("a call that is given up", () => {
+  test("while the first target is silent does not go to the next one, and ends with 487", () => {
+    const world = new Relaying();
+    world.device(DESK);
+    world.device(MOBILE, 180);
+    const relay = callByName(world);
+    world.pass(1);
+    relay.onCancel();
+    world.pass(40);
+    expect(world.methods(MOBILE)).toEqual([]);
+    expect(world.statuses).toEqual([100, 487]);
+  });
+
+  test("is cancelled where it is now, and only when that has been heard (RFC 3261 section 9.1)", () => {
+    const world = new Relaying();
+    world.device(DESK, 100, 503);
+    const heard = world.listenAt(MOBILE, (text) => {
+      if (methodOf(text) !== "INVITE") return;
+      const ringing = answerTo(text, 180, "Ringing", { tag: "mobile" });
+      world.clock.later(2000, () => world.network.send(ringing, MOBILE, LISTENER.sentBy));
+    });
+    const relay = callByName(world);
+    world.pass(1);
+    relay.onCancel();
+    world.pass(0.9);
+    expect(new Set(heard.map(methodOf))).toEqual(new Set(["INVITE"]));
+    world.pass(1);
+    expect(heard.map(methodOf)).toContain("CANCEL");
   });
 });
 

@@ -66,7 +66,6 @@ export class Relaying extends Parts {
     parts: Partial<Relayed> & { readonly method?: string } = {},
   ): Relay {
     const { method = "INVITE", ...given } = parts;
-    const [branches = [], ...later] = groups;
     const invite = buildInvite({ uri: "sip:alice@192.0.2.1:5060" });
     const request = requestOf(invite.replaceAll("INVITE", method));
     const transaction = this.transactions.open(request, this.arrivalFrom(CALLER));
@@ -88,8 +87,7 @@ export class Relaying extends Parts {
     };
     const relayed: Relayed = {
       direction: "to-device",
-      branches,
-      later,
+      groups,
       ringMs: 0,
       breadth: 60,
       mark: "",

@@ -162,9 +162,11 @@ describe.each(["aor", "contact"] as const)("in mode %s", (mode) => {
     for (const phone of [first, second]) answering(phone, 180);
     call(all, world.main.contactsFor(TO));
     expect(invitesAt(all)).toEqual([0, 1]);
-    // The other branch of the fork is told at once that it is no other device.
-    const merged = world.main.statuses.filter((status) => status === 482);
-    expect(merged).toHaveLength(mode === "contact" ? 1 : 0);
+    // The other branch of the fork hears no more of it than that it has come.
+    const trying = world.main.statuses.filter((status) => status === 100);
+    expect(trying).toHaveLength(mode === "contact" ? 2 : 1);
+    const ringing = world.main.statuses.filter((status) => status === 180);
+    expect(ringing).toHaveLength(1);
   });
 
   test.each([430, 408])(

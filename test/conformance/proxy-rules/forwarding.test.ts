@@ -90,15 +90,20 @@ describe("rule 10: the copy", () => {
     expect(headerLines(answer?.text ?? "", "Unsupported")).toEqual(["a, b, c"]);
   });
 
-  test.each(["http://x.test", "urn:service:sos", "im:alice@192.0.2.1"])(
-    "is none to %s: 416",
-    (uri) => {
-      for (const from of [MAIN_PLACE, PHONE_PLACE]) {
-        const [answer] = stage.leaving(stage.ask("MESSAGE", [], uri), from);
-        expect(statusOf(answer?.text ?? "")).toBe(416);
-      }
-    },
-  );
+  test("is one of a phone's to urn:service:sos: who is to be called is for the main registrar to say", () => {
+    const urn = "urn:service:sos";
+    const [sent] = stage.requests(stage.ask("INVITE", [], urn), PHONE_PLACE);
+    expect([startLine(sent?.text ?? ""), sent?.to]).toEqual([`INVITE ${urn} SIP/2.0`, MAIN_PLACE]);
+    const [answer] = stage.leaving(stage.ask("MESSAGE", [], urn), MAIN_PLACE);
+    expect(statusOf(answer?.text ?? "")).toBe(416);
+  });
+
+  test.each(["http://x.test", "im:alice@192.0.2.1"])("is none to %s: 416", (uri) => {
+    for (const from of [MAIN_PLACE, PHONE_PLACE]) {
+      const [answer] = stage.leaving(stage.ask("MESSAGE", [], uri), from);
+      expect(statusOf(answer?.text ?? "")).toBe(416);
+    }
+  });
 
   test("says how long its body is where a datagram did not, since it may go on by a stream", async () => {
     stage = await ProxyStage.open({

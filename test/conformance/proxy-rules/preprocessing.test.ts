@@ -315,6 +315,21 @@ describe("rule 8: ACK", () => {
   });
 });
 
+test("rule 8: ACK for an answer of midreg's own without state ends here (section 8.2.7)", () => {
+  const invite = buildInvite({ uri: stage.contact, headers: ["Max-Breadth: 0"] });
+  const [refused] = stage.raw(invite, MAIN_PLACE);
+  expect(startLine(refused?.text ?? "")).toBe("SIP/2.0 440 Max-Breadth Exceeded");
+  const ack = inDialog("ACK", {
+    uri: stage.contact,
+    from: "<sip:bob@sip.test>;tag=bob",
+    to: headerLine(refused?.text ?? "", "To"),
+    route: "",
+    branch: "z9hG4bK-call",
+    via: MAIN_PLACE,
+  });
+  expect(stage.raw(ack, MAIN_PLACE)).toEqual([]);
+});
+
 describe("rule 9: CANCEL", () => {
   test("follows the INVITE: the same place, Request-URI, Via and Route", async () => {
     const edge = await edgeStage();
