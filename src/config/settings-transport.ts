@@ -22,6 +22,10 @@ export const listener = z
     advertised: leaf(parseAdvertised, {
       description: "HOST or HOST:PORT that others reach this listener by, when behind NAT.",
     }).optional(),
+    client_certificate: choice(
+      { values: ["none", "request", "require"] },
+      "The same as tls.client_certificate, for those who connect here.",
+    ).optional(),
   })
   .meta({ shorthand: "address", description: "A socket for SIP." });
 
@@ -89,7 +93,10 @@ export const connections = z.strictObject({
 });
 
 interface Given {
-  readonly listen: ReadonlyArray<{ readonly address: ListenAddress }>;
+  readonly listen: ReadonlyArray<{
+    readonly address: ListenAddress;
+    readonly client_certificate?: unknown;
+  }>;
   readonly upstream: { readonly uri: string };
   readonly upstreams: ReadonlyArray<{ readonly uri: string }>;
   readonly tls: { readonly certificates: readonly unknown[] };
@@ -102,6 +109,11 @@ export function checkTransports(given: Given, context: z.RefinementCtx): void {
     if ((protocol !== "tls" && protocol !== "wss") || given.tls.certificates.length > 0) continue;
     const message = "needs a certificate: set tls.certificates, a list of cert and key";
     context.addIssue({ code: "custom", message, path: ["listen", at] });
+  }
+  for (const [at, { address, client_certificate: asked }] of given.listen.entries()) {
+    if (asked === undefined || address.protocol === "tls" || address.protocol === "wss") continue;
+    const message = "is for listeners of tls and wss, which have certificates";
+    context.addIssue({ code: "custom", message, path: ["listen", at, "client_certificate"] });
   }
   if (protocols.length === 0) return;
   const more = given.upstreams.map(({ uri }, at) => ({ uri, path: ["upstreams", at, "uri"] }));

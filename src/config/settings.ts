@@ -1,11 +1,5 @@
 import { z } from "zod";
-import {
-  type HostPort,
-  type ListenAddress,
-  listenerId,
-  parseAdminAddress,
-  parseDnsServer,
-} from "./address.ts";
+import { listenerId, parseAdminAddress, parseDnsServer } from "./address.ts";
 import { seconds } from "./duration.ts";
 import { choice, leaf, listOf, onOrOff, text, wholeNumber } from "./leaf.ts";
 import {
@@ -358,14 +352,15 @@ type Frozen<T> = T extends readonly (infer Item)[]
     ? { readonly [Key in keyof T]: Frozen<T[Key]> }
     : T;
 
-function toListener(given: { address: ListenAddress; advertised?: HostPort | undefined }) {
-  const { address, advertised } = given;
+function toListener(given: Document["listen"][number]) {
+  const { address, advertised, client_certificate: clientCertificate } = given;
   const { host, port = address.port } = advertised ?? { host: "" };
   return {
     protocol: address.protocol,
     address: address.address,
     port: address.port,
     advertised: advertised === undefined ? undefined : { host, port },
+    ...(clientCertificate === undefined ? {} : { clientCertificate }),
   };
 }
 

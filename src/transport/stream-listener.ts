@@ -16,7 +16,7 @@ import { FIRST_MESSAGE_MS, MAX_PROXY_HEADER_BYTES } from "./limits.ts";
 import { checkListenOptions, type ListenOptions, listenFailure } from "./listen-options.ts";
 import { Lobby, type Peer } from "./lobby.ts";
 import { readProxyHeader } from "./proxy-header.ts";
-import type { TlsContexts } from "./tls-contexts.ts";
+import type { TlsContexts, TlsOptions } from "./tls-contexts.ts";
 import type { TlsFaults } from "./tls-faults.ts";
 import { systemCode, TransportError } from "./transport-error.ts";
 
@@ -24,6 +24,8 @@ export type StreamProtocol = Exclude<Protocol, "udp">;
 
 export interface StreamListenerOptions extends ListenOptions {
   readonly protocol: StreamProtocol;
+  /** Takes the place of what the options of TLS say for all listeners. */
+  readonly clientCertificate?: TlsOptions["clientCertificate"] | undefined;
 }
 
 export interface StreamModules {
@@ -214,7 +216,8 @@ export class StreamListener implements Listener {
   #behindTls(accept: (socket: Socket) => void): (socket: Socket, peer: Peer) => void {
     const contexts = this.#modules.tls;
     if (contexts === undefined) throw new TransportError("TLS_BAD_CERTIFICATE", "no certificate");
-    const { clientCertificate, minVersion } = contexts.options;
+    const { minVersion } = contexts.options;
+    const clientCertificate = this.#options.clientCertificate ?? contexts.options.clientCertificate;
     const server = createTlsServer({
       // For clients that name no server.
       ...contexts.defaultPem,

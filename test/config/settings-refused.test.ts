@@ -67,6 +67,11 @@ test.each<[setting: string, yaml: string, message: string]>([
   ["listen", "[{advertised: a.b}]", "listen[0].address: missing"],
   [
     "listen",
+    "[{address: tcp:127.0.0.1:5060, client_certificate: require}, udp:127.0.0.1:5060]",
+    'listen[0].client_certificate: is for listeners of tls and wss, which have certificates, not "require"',
+  ],
+  [
+    "listen",
     "[{address: udp:0.0.0.0:5060, advertised: '::1'}]",
     'listen[0].advertised: must be HOST or HOST:PORT such as sip.example.com or 192.0.2.1:5060, not "::1"',
   ],

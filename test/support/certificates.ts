@@ -33,12 +33,12 @@ export class Certificates {
     return readFileSync(this.caFile, "utf8");
   }
 
-  /** A certificate for DNS names and IP addresses, good for so many days from now; it has expired with less than 0. */
+  /** A certificate for DNS names, IP addresses and SIP URIs, good for so many days from now; it has expired with less than 0. */
   issue(names: readonly string[], days = 2): CertificatePaths {
     this.#count += 1;
     const base = join(this.directory, `leaf-${this.#count}`);
     const [certFile, keyFile, request] = [`${base}.pem`, `${base}.key`, `${base}.csr`];
-    const kinds = names.map((name) => (/^[\d.]+$|:/u.test(name) ? `IP:${name}` : `DNS:${name}`));
+    const kinds = names.map((name) => `${kindOf(name)}:${name}`);
     const extensions = `${base}.ext`;
     writeFileSync(extensions, `subjectAltName=${kinds.join(",")}\n`);
     run(["req", ...NEW_KEY, "-keyout", keyFile, "-out", request, "-subj", `/CN=${names[0] ?? ""}`]);
@@ -58,6 +58,11 @@ export class Certificates {
   remove(): void {
     rmSync(this.directory, { recursive: true, force: true });
   }
+}
+
+function kindOf(name: string): "URI" | "IP" | "DNS" {
+  if (name.startsWith("sip:")) return "URI";
+  return /^[\d.]+$|:/u.test(name) ? "IP" : "DNS";
 }
 
 const NEW_KEY = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes"];

@@ -240,6 +240,12 @@ describe("a connection that midreg opens", () => {
   test.each([
     ["its name", ["registrar.test"], "registrar.test"],
     ["its address", ["127.0.0.1"], undefined],
+    ["a SIP URI of its name (RFC 5922 section 7.1)", ["sip:Registrar.test"], "registrar.test"],
+    [
+      "several, one of them its own",
+      ["sip:a.test", "b.test", "sip:registrar.test"],
+      "registrar.test",
+    ],
   ])("by TLS is used when the certificate is for %s", async (_, names, domain) => {
     const { transport, listener } = await fixture.start(["tls"]);
     const { port, peers } = await secureServer(names);
@@ -247,9 +253,14 @@ describe("a connection that midreg opens", () => {
     await expect.poll(() => peers[0]?.heard).toBe("hello");
   });
 
-  test("by TLS fails when the certificate is for another name", async () => {
+  test.each([
+    ["another name", ["other.test"]],
+    ["a SIP URI of another name", ["sip:other.test"]],
+    ["a user's SIP URI", ["sip:registrar.test@other.test", "sip:x@registrar.test"]],
+    ["a SIP URI that only begins alike", ["sip:registrar.test.other.test"]],
+  ])("by TLS fails when the certificate is for %s", async (_, names) => {
     const start = await fixture.start(["tls"]);
-    const { port } = await secureServer(["other.test"]);
+    const { port } = await secureServer(names);
     const target = {
       protocol: "tls",
       address: "127.0.0.1",

@@ -3,6 +3,8 @@ import { join } from "node:path";
 import { type ConnectionOptions, connect, createServer, type TLSSocket } from "node:tls";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from "vitest";
 import type { Listener } from "../../src/ports.ts";
+import { SipTransport } from "../../src/transport/sip-transport.ts";
+import { TlsContexts } from "../../src/transport/tls-contexts.ts";
 import { TransportError } from "../../src/transport/transport-error.ts";
 import { type CertificatePaths, Certificates } from "../support/certificates.ts";
 import { OPTIONS, StreamFixture } from "./stream-fixture.ts";
@@ -208,6 +210,38 @@ describe("a certificate of who connects", () => {
       "one of the authority": () => pem(certificates.issue(["phone.test"])),
     }[what]();
     expect(await isHeard(policy, shown)).toBe(isLetIn);
+  });
+
+  test("may be asked for at one listener, and not at others", async () => {
+    const tls = new TlsContexts({
+      certificates: [certificates.issue(["127.0.0.1"])],
+      caFile: certificates.caFile,
+      clientCertificate: "none",
+      minVersion: "TLSv1.2",
+      verifiesServers: true,
+    });
+    const place = { protocol: "tls", address: "127.0.0.1", port: 0 } as const;
+    const listeners = [place, { ...place, clientCertificate: "require" } as const];
+    const { log, metrics } = fixture.modules;
+    const transport = new SipTransport({ listeners }, { log, metrics, tls });
+    await transport.start(fixture.inbox);
+    const shown = pem(certificates.issue(["main.test"]));
+    const heard: boolean[] = [];
+    for (const [at, options] of [
+      [0, {}],
+      [1, {}],
+      [1, shown],
+    ] as const) {
+      const before = fixture.inbox.received.length;
+      // oxlint-disable-next-line no-await-in-loop
+      const peer = fixture.adopt(await connected(transport.listeners[at] as Listener, options));
+      peer.send(OPTIONS);
+      // oxlint-disable-next-line no-await-in-loop
+      await Promise.race([fixture.received(before + 1), peer.isClosedByServer()]);
+      heard.push(fixture.inbox.received.length > before);
+    }
+    await transport.stop();
+    expect(heard).toEqual([true, false, true]);
   });
 
   test("that is refused is a line in the log, with the reason", async () => {
