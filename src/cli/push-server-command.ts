@@ -40,7 +40,9 @@ export async function runPushServer(
   }
   await server.start();
   try {
-    out(`# push server at ${server.origin}; in midreg.yaml:\n${server.snippet}`);
+    const enabled = "mid_registrar: { pn_enable: true }\n";
+    out(`# push server at ${server.origin}; in midreg.yaml:\n${enabled}${server.snippet}`);
+    out(server.examples);
     await stopped;
   } finally {
     await server.stop();

@@ -12,6 +12,7 @@ export function warningsFor(settings: Settings, written: SourceSection): string[
     ...throttling(settings.registrar, "mid_registrar"),
     ...openness(settings.registrar, "auth"),
     ...pushing(settings),
+    ...providing(settings),
     ...settings.rules.flatMap((rule, at) => warningsForRule(rule, at, settings)),
     ...(settings.storage.mode === "memory"
       ? ["storage.mode: memory: registrations are forgotten when midreg stops"]
@@ -71,6 +72,31 @@ function pushing({ registrar, push }: Settings): string[] {
       ? []
       : ["mid_registrar.pn_ct_match_params: without pn-prid all devices of a user are one"]),
   ];
+}
+
+/** Providers that nobody is woken by, and devices that nobody wakes. */
+function providing({ registrar, rules, pushProviders }: Settings): string[] {
+  const { apns, fcm, webpush, http } = pushProviders;
+  const names = [
+    ...(apns.length > 0 ? ["apns", "apns.dev"] : []),
+    ...(fcm.length > 0 ? ["fcm"] : []),
+    ...(webpush === undefined ? [] : ["webpush"]),
+    ...http.map(({ name }) => name),
+  ];
+  const isOn = registrar.pnEnable || rules.some((rule) => rule.registrar.pnEnable);
+  if (!isOn) {
+    return names.length === 0
+      ? []
+      : ["push.providers: nobody is woken by them while mid_registrar.pn_enable is off"];
+  }
+  if (names.length === 0) {
+    return [
+      "mid_registrar.pn_enable: nobody can be woken, since there is nothing in push.providers",
+    ];
+  }
+  return registrar.pnProviders
+    .filter((name) => !names.includes(name))
+    .map((name) => `mid_registrar.pn_providers: there is no ${name} in push.providers`);
 }
 
 /**

@@ -12,7 +12,7 @@ import type { Received, ReceivedPush, Reply, Taken } from "./endpoint.ts";
 import { type FailingPart, FailureList } from "./failures.ts";
 import { FcmEndpoint } from "./fcm-endpoint.ts";
 import { type KeyMaterial, openKeyMaterial } from "./key-material.ts";
-import { configSnippet } from "./snippet.ts";
+import { configSnippet, exampleContacts } from "./snippet.ts";
 import { takeWebPush } from "./web-push-endpoint.ts";
 import { takeWebhook } from "./webhook-endpoint.ts";
 
@@ -71,6 +71,11 @@ export class PushServer {
   /** What midreg.yaml has to say to push here. */
   get snippet(): string {
     return configSnippet(this.keys, this.origin);
+  }
+
+  /** Contacts of phones that can be pushed to here, as comments. */
+  get examples(): string {
+    return exampleContacts(this.keys, this.origin);
   }
 
   get fcm(): FcmEndpoint {

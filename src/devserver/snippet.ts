@@ -32,6 +32,19 @@ export function configSnippet({ files, apns }: KeyMaterial, origin: string): str
   ].join("\n");
 }
 
+/** How phones register to be pushed to by it, as comments. */
+export function exampleContacts({ apns, fcm }: KeyMaterial, origin: string): string {
+  const subscription = encodeURIComponent(`${origin}/push/phone-1`);
+  const resources = [
+    `pn-provider=apns;pn-param=${apns.teamId}.org.example.phone.voip;pn-prid=00fc13adff78512e`,
+    `pn-provider=fcm;pn-param=${fcm.projectId};pn-prid=phone-1-token`,
+    `pn-provider=webpush;pn-prid=${subscription}`,
+    "pn-provider=webhook;pn-prid=phone-1-token",
+  ];
+  const lines = resources.map((resource) => `#   <sip:alice@10.0.0.7;${resource}>\n`);
+  return `# Contacts of phones that are woken, with tokens of your own:\n${lines.join("")}`;
+}
+
 /** YAML's double-quoted texts are JSON's. */
 function quote(text: string): string {
   return JSON.stringify(text);

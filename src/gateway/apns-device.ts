@@ -2,7 +2,8 @@ import type { PushDevice } from "../location/push-device.ts";
 
 /** A device as APNs knows it. */
 export interface ApnsDevice {
-  readonly teamId: string;
+  /** Undefined where the app does not say it, as old ones of Linphone do not. */
+  readonly teamId: string | undefined;
   readonly bundle: string;
   /** Token for pushes that ring through PushKit. */
   readonly voip: string | undefined;
@@ -12,7 +13,10 @@ export interface ApnsDevice {
 
 /** RFC 8599 section 10: Team ID, then Bundle ID with periods, then perhaps the services. */
 const PARAM = /^([A-Z0-9]{10})\.([A-Za-z0-9.-]{1,155})$/u;
+const BUNDLE_ONLY = /^[A-Za-z0-9-]+(\.[A-Za-z0-9-]+)+$/u;
 const SERVICES = /\.(voip|remote|remote&voip|voip&remote)$/u;
+
+const MAX_BUNDLE = 155;
 
 /** Apple's tokens are opaque and grow; today's have 64 digits. */
 const TOKEN = /^[0-9A-Fa-f]{8,256}$/u;
@@ -25,9 +29,9 @@ const TOKEN = /^[0-9A-Fa-f]{8,256}$/u;
 export function parseApnsDevice({ param, prid }: PushDevice): ApnsDevice | undefined {
   const [whole, services = "remote"] = SERVICES.exec(param) ?? [""];
   const plain = whole === "" ? param : param.slice(0, -whole.length);
-  const [, teamId, bundle] = PARAM.exec(plain) ?? [];
+  const [, teamId, bundle = BUNDLE_ONLY.exec(plain)?.[0]] = PARAM.exec(plain) ?? [];
   const tokens = parseTokens(prid, services);
-  if (teamId === undefined || bundle === undefined || tokens === undefined) return undefined;
+  if (bundle === undefined || bundle.length > MAX_BUNDLE || tokens === undefined) return undefined;
   return { teamId, bundle, voip: tokens.get("voip"), remote: tokens.get("remote") };
 }
 

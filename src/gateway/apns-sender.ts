@@ -54,8 +54,11 @@ export class ApnsSender implements PushSender {
   accepts(device: PushDevice): boolean {
     const { teamId, bundles } = this.#options;
     const found = parseApnsDevice(device);
-    if (found === undefined || found.teamId !== teamId) return false;
-    return bundles.length === 0 || bundles.includes(found.bundle);
+    if (found === undefined) return false;
+    // Without a team the app alone says whose it is, so the operator has to have said it too.
+    if (found.teamId === undefined) return bundles.includes(found.bundle);
+    const isAny = bundles.length === 0 || bundles.includes(found.bundle);
+    return isAny && found.teamId === teamId;
   }
 
   laneOf(): string {

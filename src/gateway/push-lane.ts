@@ -184,7 +184,14 @@ export class PushLane {
     const nowMs = clock.nowMs();
     const { reason, result, detail } = attempt.outcome;
     if (attempt.pauseMs !== undefined && attempt.pauseMs > 0) {
-      this.#pausedUntilMs = nowMs + Math.min(attempt.pauseMs, MAX_RETRY_AFTER_MS);
+      const pauseMs = Math.min(attempt.pauseMs, MAX_RETRY_AFTER_MS);
+      const isNew = this.#pausedUntilMs <= nowMs;
+      if (isNew)
+        log.warn(
+          { provider, reason, detail, retryInMs: pauseMs },
+          "push provider asks for a pause",
+        );
+      this.#pausedUntilMs = nowMs + pauseMs;
       this.#closeGate(outcomeOf(result, reason, detail));
     }
     if (attempt.health === "good") {

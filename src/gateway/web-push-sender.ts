@@ -166,14 +166,17 @@ export class WebPushSender implements PushSender {
     const reason = String(status);
     const retryAfterMs = parseRetryAfter(retryAfter, this.#clock.wallMs());
     // RFC 8030 section 7.3: 404 when the subscription has expired, 410 where the service says so.
-    if (status === 404 || status === 410) return ended("dead-token", reason, "it has ended");
+    if (status === 404 || status === 410)
+      return ended("dead-token", reason, "the subscription has ended");
     if (status === 429) {
       const outcome = outcomeOf("throttled", reason, "the push service is asked too often");
       return { outcome, isRetriable: true, retryAfterMs, health: "good" };
     }
     if (status >= 500) return unavailable(reason, "the push service has an error", retryAfterMs);
     const isKey = status === 401 || status === 403;
-    const detail = isKey ? "it was made with another VAPID key" : "the push service refuses it";
+    const detail = isKey
+      ? "the subscription was made with another VAPID key, or the clock is wrong"
+      : "the push service refuses the push";
     return ended("rejected", reason, detail);
   }
 }
@@ -182,6 +185,6 @@ const MAX_TOPIC = 32;
 const POINT_BYTES = 65;
 
 function ended(result: "dead-token" | "rejected", reason: string, detail: string): Attempt {
-  const outcome = outcomeOf(result, reason, `the subscription: ${detail}`);
+  const outcome = outcomeOf(result, reason, detail);
   return { outcome, isRetriable: false, health: "good" };
 }

@@ -106,11 +106,18 @@ export class WebhookSender implements PushSender {
     if (status >= 500)
       return unavailable(reason, "the server has an error of its own", retryAfterMs);
     const isRedirect = status >= 300 && status < 400;
-    const detail = isRedirect ? "the server redirects; set the final url" : "the server refuses it";
+    const detail = isRedirect ? "the server redirects; set the final url" : refusalOf(status);
     // What is wrong with single tokens, which phones choose, must not keep the server from all others.
     const isOurFault = isRedirect || [401, 403, 405].includes(status);
     return { ...ended("rejected", reason, detail), health: isOurFault ? "bad" : "good" };
   }
+}
+
+function refusalOf(status: number): string {
+  const isAccess = status === 401 || status === 403;
+  return isAccess
+    ? "the server does not let midreg in; is secret the same there, and the clock right?"
+    : "the server refuses it";
 }
 
 function ended(result: "dead-token" | "rejected", reason: string, detail: string): Attempt {

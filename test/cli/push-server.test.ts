@@ -4,7 +4,9 @@ import { join } from "node:path";
 import { describe, expect, test } from "vitest";
 import { buildGateway } from "../../src/cli/gateway.ts";
 import { runProgram } from "../../src/cli/program.ts";
+import { deviceOf, readPushParams } from "../../src/location/push-params.ts";
 import { PrometheusMetrics } from "../../src/metrics/prometheus.ts";
+import { parseUri } from "../../src/sip/uri.ts";
 import { load } from "../config/load.ts";
 import {
   apnsToken,
@@ -48,8 +50,8 @@ function start(...more: readonly string[]): Running {
 
 /** The configuration that it prints, once it has. */
 async function snippetOf({ written }: Running): Promise<string> {
-  await expect.poll(() => written.out).toMatch(/^push:[^]*webhook.secret"\n.*ca: /mu);
-  return written.out.slice(written.out.indexOf("push:"));
+  await expect.poll(() => written.out).toContain("pn-provider=webhook");
+  return written.out;
 }
 
 async function push(yaml: string, beginning: string, callId = "call-1"): Promise<string> {
@@ -75,8 +77,28 @@ describe("midreg dev push-server", () => {
       { provider: "apns", token: "dead***(64)", status: 410 },
     ]);
     expect(server.written.out).not.toContain(apnsToken("aa"));
+    expect(load({ yaml }).settings.registrar.pnEnable).toBe(true);
     server.stop();
     expect(await server.exit).toBe(0);
+  });
+
+  test("prints contacts that midreg takes for devices it can wake", async () => {
+    const server = start();
+    const { settings } = load({ yaml: await snippetOf(server) });
+    const contacts = server.written.out.match(/sip:alice@[^>]+/gu) ?? [];
+    const metrics = new PrometheusMetrics({ version: "0" });
+    const parts = { clock: REAL_CLOCK, fraction: () => 0.5, metrics, log: new KeptLog() };
+    const gateway = buildGateway(settings, parts);
+    const woken = contacts.map((contact) => {
+      const uri = parseUri(contact);
+      const params = uri === undefined ? undefined : readPushParams(uri);
+      const device = params === undefined ? undefined : deviceOf(params);
+      return device !== undefined && gateway?.canPush(device);
+    });
+    expect(woken).toEqual([true, true, true, true]);
+    gateway?.stop();
+    server.stop();
+    await server.exit;
   });
 
   test("runs a command on each push that succeeds, and gives it what came as data only", async () => {

@@ -75,9 +75,28 @@ describe("the expected reduction is that of counting refreshes one by one", () =
   });
 });
 
-function pushWarnings(yaml: string): readonly string[] {
-  return load({ yaml: `mid_registrar: {pn_enable: on, outgoing_expires: 4h, ${yaml}}` }).warnings;
+const HOOK = `push: {providers: {http: [{name: acme, url: "https://push.example.com", secret: s}]}}`;
+
+function pushWarnings(yaml: string, more = HOOK): readonly string[] {
+  const registrar = `mid_registrar: {pn_enable: on, outgoing_expires: 4h, ${yaml}}`;
+  return load({ yaml: `${registrar}\n${more}` }).warnings;
 }
+
+test("push providers that nobody is woken by, and devices that nobody wakes, are pointed out", () => {
+  expect(pushWarnings("pn_enable_purr: off", "")).toEqual([
+    "mid_registrar.pn_enable: nobody can be woken, since there is nothing in push.providers",
+  ]);
+  expect(pushWarnings("pn_providers: [acme, fcm]")).toEqual([
+    "mid_registrar.pn_providers: there is no fcm in push.providers",
+  ]);
+  const off = load({ yaml: `mid_registrar: {outgoing_expires: 4h}\n${HOOK}` });
+  expect(off.warnings).toEqual([
+    "push.providers: nobody is woken by them while mid_registrar.pn_enable is off",
+  ]);
+  const rule = "rules: [{name: apps, match: {push: true}, set: {pn_enable: on}}]";
+  const byRule = load({ yaml: `mid_registrar: {outgoing_expires: 4h}\n${HOOK}\n${rule}` });
+  expect(byRule.warnings).toEqual([]);
+});
 
 test("push settings that wake devices late, or take them for one another, are warned about", () => {
   expect(pushWarnings("max_expires: 90")).toEqual([

@@ -38,13 +38,18 @@ describe("a device of APNs", () => {
     ["ABCD1234EF.org.app.voip", `${VOIP}:voip`, { voip: VOIP }],
     ["ABCD1234EF.org.app.remote", REMOTE, { remote: REMOTE }],
     ["ABCD1234EF.org.app", REMOTE, { remote: REMOTE }],
+    // What location/push-params.ts makes of app-id, pn-type and pn-tok, which have no team.
+    ["org.app.voip", VOIP, { teamId: undefined, bundle: "org.app", voip: VOIP }],
+    ["org.app", REMOTE, { teamId: undefined, bundle: "org.app", remote: REMOTE }],
   ])("%s is understood", (param, prid, tokens) => {
     expect(parseApnsDevice({ provider: "apns", param, prid })).toMatchObject(tokens);
   });
 
   test.each([
     ["", VOIP],
-    ["com.example.app", VOIP],
+    ["app", VOIP],
+    ["org..app", VOIP],
+    ["org.app/x", VOIP],
     ["ABCD1234EF", VOIP],
     ["ABCD1234EF.org.app.voip", ""],
     ["ABCD1234EF.org.app.voip", "not-hexadecimal"],
@@ -296,6 +301,19 @@ describe("the connection to APNs", () => {
       result: "rejected",
       reason: "no-provider",
     });
+  });
+
+  test("an app that does not say its team is pushed to where the operator has listed it", async () => {
+    const prid = apnsToken("aa");
+    const device = { provider: "apns.dev", param: "org.example.phone.voip", prid };
+    const unlisted = await PushWorld.open();
+    expect(unlisted.gateway.canPush(device)).toBe(false);
+    const world = await PushWorld.open((yaml) =>
+      yaml.replace(/^( *)key_id:/mu, "$1bundles: [org.example.phone]\n$1key_id:"),
+    );
+    expect(world.gateway.canPush({ ...device, param: "org.example.other" })).toBe(false);
+    expect(await world.push(device)).toMatchObject({ result: "accepted" });
+    expect(world.pushes[0]).toMatchObject({ topic: "org.example.phone.voip", type: "voip" });
   });
 
   test("a device with a token for calls only is not woken for a refresh, and stays alive", async () => {

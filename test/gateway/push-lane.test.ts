@@ -213,7 +213,7 @@ describe("a lane", () => {
   });
 
   test("sends nothing while it is told to pause, and those that cannot wait end", async () => {
-    const { sender, send, ended, advance } = build();
+    const { sender, log, send, ended, advance } = build();
     const outcome = outcomeOf("throttled", "QUOTA_EXCEEDED", "too many");
     let isFirst = true;
     sender.answer = () => {
@@ -231,6 +231,7 @@ describe("a lane", () => {
     await advance(4500);
     expect(sender.attemptsMs).toHaveLength(1);
     await advance(1000);
+    expect(log.lines.filter((line) => line.includes("asks for a pause"))).toHaveLength(1);
     expect(results(ended)).toEqual(["throttled QUOTA_EXCEEDED", "accepted", "accepted"]);
   });
 
