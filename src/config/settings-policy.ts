@@ -1,6 +1,7 @@
 /**
  * Settings of mid_registrar about single registrations, most of which rules may set as well (settings-rules.ts).
  */
+import type { z } from "zod";
 import { seconds } from "./duration.ts";
 import { choice, leaf, listOf, onOrOff, wholeNumber } from "./leaf.ts";
 import { parseSource } from "./settings-rules.ts";
@@ -66,10 +67,10 @@ export const policySettings = {
   ).prefault([]),
   outbound_mode: choice(
     {
-      values: ["off", "supported", "required"],
+      values: ["off", "supported", "required", "edge"],
       aliases: { 0: "off", 1: "supported", 2: "required" },
     },
-    "Registrations of flows (RFC 5626): refused when required, taken, or demanded of every phone.",
+    "Registrations of flows (RFC 5626): refused when required, taken, demanded, or left to the main registrar (edge).",
   ).prefault("supported"),
   regid_mode: onOrOff(
     "Whether reg-id tells the flows of a phone apart even where its first hop does not do outbound.",
@@ -95,3 +96,41 @@ export const policySettings = {
   ).prefault("false"),
   attr: leaf(parseAttr, { description: "A remark kept with each binding." }).prefault(""),
 };
+
+const EDGE_BY_AOR =
+  "must not be edge with mode aor, where one contact at the main registrar stands for all flows";
+
+interface EdgeChoice {
+  readonly mode: string;
+  readonly outbound_mode: string;
+}
+
+interface EdgeDocument {
+  readonly mid_registrar: EdgeChoice;
+  readonly rules: ReadonlyArray<{
+    readonly set: { readonly [Key in keyof EdgeChoice]?: EdgeChoice[Key] | undefined };
+  }>;
+}
+
+/** Where midreg is the edge of a main registrar that does outbound, each flow is a contact there. */
+export function checkEdge(
+  { mid_registrar: own, rules }: EdgeDocument,
+  context: z.RefinementCtx,
+): void {
+  const refuse = (path: PropertyKey[]): void => {
+    context.addIssue({ code: "custom", message: EDGE_BY_AOR, path });
+  };
+  if (isEdgeByAor(own)) refuse(["mid_registrar", "outbound_mode"]);
+  for (const [at, { set }] of rules.entries()) {
+    const { mode, outbound_mode: outbound } = set;
+    // What is wrong without the rule is told once.
+    if (mode === undefined && outbound === undefined) continue;
+    const held = { mode: mode ?? own.mode, outbound_mode: outbound ?? own.outbound_mode };
+    if (!isEdgeByAor(held)) continue;
+    refuse(["rules", at, "set", outbound === undefined ? "mode" : "outbound_mode"]);
+  }
+}
+
+function isEdgeByAor({ mode, outbound_mode: outbound }: EdgeChoice): boolean {
+  return mode === "aor" && outbound === "edge";
+}

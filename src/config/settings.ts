@@ -14,7 +14,7 @@ import {
 } from "./settings-access.ts";
 import { providers, toProviders } from "./settings-gateway.ts";
 import { nathelper, pingInRule, toPings } from "./settings-ping.ts";
-import { policySettings } from "./settings-policy.ts";
+import { checkEdge, policySettings } from "./settings-policy.ts";
 import { pushSettings, toPush, toRegistrarPush } from "./settings-push.ts";
 import { checkRuleList, inRule, MAX_RULES, ruleMatch, ruleName } from "./settings-rules.ts";
 import { secretSettings } from "./settings-secret.ts";
@@ -289,6 +289,7 @@ function checkRules(given: Document, context: z.RefinementCtx): void {
 
 const checkedSchema = documentSchema
   .superRefine(checkRules)
+  .superRefine(checkEdge)
   .superRefine(checkTransports)
   .superRefine(checkUpstreams);
 

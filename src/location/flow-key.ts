@@ -27,3 +27,8 @@ export function flowKeyOf(params: string): string | undefined {
   const instance = instanceOf(params);
   return instance === undefined ? undefined : `${instance} ${regId}`;
 }
+
+/** Whether the main registrar has taken a binding as a flow by itself, and keeps its Path (registrar/edge.ts). */
+export function isFlowUpstream({ replay }: { readonly replay: string }): boolean {
+  return replay !== "" && replay.includes("Require: outbound\r\n");
+}

@@ -7,6 +7,7 @@ import type { ProxyDecision, ProxyInput } from "./proxy-input.ts";
 import { refuse } from "./refuse.ts";
 import { type Routed, routeInDialog } from "./route-in-dialog.ts";
 import { routeNew } from "./route-new.ts";
+import { routeOverFlow } from "./route-over-flow.ts";
 
 /** The most branches at once that midreg makes of a request, and what a request without Max-Breadth has. */
 const MAX_BREADTH = 60;
@@ -31,15 +32,18 @@ export function decideRequest(input: ProxyInput): ProxyDecision {
   if (routed.kind === "respond") return routed;
   const [branches = [], ...later] = routed.groups;
   const ringMs = later.length > 0 ? (routed.ringMs ?? 0) : 0;
-  const { direction } = routed;
-  return { kind: "relay", direction, branches, later, ringMs, breadth, mark };
+  const { direction, isEdge } = routed;
+  return { kind: "relay", direction, isEdge, branches, later, ringMs, breadth, mark };
 }
 
 function routeRequest(input: ProxyInput, route: Preprocessed): Routed {
-  const { token, isForged } = route;
+  const { token, flowToken, isForged } = route;
   // RFC 5626 section 5.3.1.
   if (isForged) return refuse("forged-token");
-  return token === undefined ? routeNew(input, route) : routeInDialog(input, route, token);
+  if (token !== undefined) return routeInDialog(input, route, token);
+  // Section 5.3: what comes from the flow of the token goes outward.
+  const isIncoming = flowToken !== undefined && flowToken.flow !== input.source;
+  return isIncoming ? routeOverFlow(input, route, flowToken) : routeNew(input, route);
 }
 
 /**

@@ -12,18 +12,21 @@ export type RelayedResponse =
 /**
  * Passes a response back toward the sender of the request (RFC 3261 section 16.7 steps 3 to 9). A 100 is
  * hop by hop and stops here. Some responses of devices become others; the main registrar's own 503 holds for
- * every request. A challenge takes those of the `others` along (step 7).
+ * every request. A challenge takes those of the `others` along (step 7). `isEdge`: the main registrar looks for other flows
+ * of the device by itself, and has to hear of one that is dead.
  */
 export function decideResponse(
   response: SipResponse,
   direction: "to-device" | "to-upstream",
-  others: readonly SipResponse[] = [],
+  { others = [], isEdge = false }: Circumstances = {},
 ): RelayedResponse {
   if (response.status === 100 || !hasFurtherVia(response)) return { kind: "stop" };
   const rewrite = new MessageRewrite(response).removeFirstValue(HEADER.via).measureBody();
   if (direction === "to-device") hidePush(rewrite, response);
   if (isChallenge(response)) addChallenges(rewrite, response, others);
-  const instead = direction === "to-device" ? SAID_OF_DEVICES[response.status] : undefined;
+  const isTold =
+    direction === "to-upstream" || (isEdge && TELLING_OF_FLOWS.includes(response.status));
+  const instead = isTold ? undefined : SAID_OF_DEVICES[response.status];
   if (instead === undefined) {
     return { kind: "pass", status: response.status, text: rewrite.toText() };
   }
@@ -41,6 +44,14 @@ const SAID_OF_DEVICES: Readonly<Record<number, readonly [number, string]>> = {
   430: [480, "Temporarily Unavailable"],
   503: [500, "Server Internal Error"],
 };
+
+/** RFC 5626 section 7: what has the main registrar try another flow. */
+const TELLING_OF_FLOWS: readonly number[] = [408, 430];
+
+interface Circumstances {
+  readonly others?: readonly SipResponse[];
+  readonly isEdge?: boolean;
+}
 
 function isChallenge({ status }: SipResponse): boolean {
   return status === 401 || status === 407;

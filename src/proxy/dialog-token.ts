@@ -1,3 +1,5 @@
+import { fromBase64Url, toBase64Url } from "../location/base64-url.ts";
+
 /**
  * The user part of a Record-Route of midreg's own. It names the device's flow and is sealed together
  * with the dialog it was made for, so that requests inside the dialog can be routed without state, from
@@ -10,6 +12,8 @@ export interface DialogToken {
   readonly flow: string;
   /** Its contact identifier, to find its present flow; empty when it is not known. */
   readonly ctid: string;
+  /** There when the main registrar has this flow by itself and is told when it is gone (RFC 5626 section 5.3.1). */
+  readonly isEdge?: true;
 }
 
 /** What a dialog-creating request says of its dialog. */
@@ -27,12 +31,15 @@ const ROLE = { callee: "d", caller: "o" } as const;
 
 /** Writes a token; every character may stand in the user part of a SIP URI as it is. */
 export function buildDialogToken(token: DialogToken, seal: DialogSeal, mac: Mac): string {
-  const payload = ROLE[token.role] + toBase64Url(`${token.ctid}|${token.flow}`);
+  const letter = ROLE[token.role];
+  const payload =
+    (token.isEdge === true ? letter.toUpperCase() : letter) +
+    toBase64Url(`${token.ctid}|${token.flow}`);
   return `${payload}.${mac(sealedText(payload, seal))}`;
 }
 
 /** 80 bits of digest in base64url. */
-const FORM = /^[do][\w-]+\.[\w-]{14}$/u;
+const FORM = /^[doDO][\w-]+\.[\w-]{14}$/u;
 
 /** Whether the user part of a URI looks like a token, genuine or not. */
 export function hasTokenForm(user: string): boolean {
@@ -48,10 +55,12 @@ export function openDialogToken(
   const dot = text.indexOf(".");
   const payload = text.slice(0, dot);
   if (dot < 2 || !isMac(sealedText(payload, seal), text.slice(dot + 1))) return undefined;
-  const role = payload.startsWith(ROLE.callee) ? "callee" : "caller";
+  const [letter = ""] = payload;
+  const role = letter.toLowerCase() === ROLE.callee ? "callee" : "caller";
   const body = fromBase64Url(payload.slice(1));
   const bar = body.indexOf("|");
-  return { role, flow: body.slice(bar + 1), ctid: body.slice(0, bar) };
+  const token = { role, flow: body.slice(bar + 1), ctid: body.slice(0, bar) } as const;
+  return letter === letter.toUpperCase() ? { ...token, isEdge: true } : token;
 }
 
 /**
@@ -60,12 +69,4 @@ export function openDialogToken(
  */
 function sealedText(payload: string, { callId, initiatorTag }: DialogSeal): string {
   return `\ndialog\n${payload}\0${callId}\0${initiatorTag}`;
-}
-
-function toBase64Url(text: string): string {
-  return btoa(text).replaceAll("+", "-").replaceAll("/", "_").replaceAll("=", "");
-}
-
-function fromBase64Url(text: string): string {
-  return atob(text.replaceAll("-", "+").replaceAll("_", "/"));
 }

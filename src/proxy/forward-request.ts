@@ -1,5 +1,6 @@
 /** What a request looks like when it goes on (RFC 3261 section 16.6). */
 import type { Binding } from "../location/binding.ts";
+import type { FlowToken } from "../location/flow-token.ts";
 import { instanceOf } from "../location/match-contact.ts";
 import { HEADER } from "../sip/header-name.ts";
 import { headerValue, type SipRequest } from "../sip/message.ts";
@@ -143,15 +144,33 @@ function branchOver(forwarding: Forwarding, binding: Binding, usesPath: boolean)
   const { input } = forwarding;
   const target = requestUriOf(binding.contact);
   const path = usesPath ? pathBeyondUs(input, binding.path) : "";
-  const { rewrite, requestUri, next } = forward(forwarding, target, path);
-  const token: DialogToken = { role: "callee", flow: binding.source, ctid: binding.ctid };
-  const outgoing = input.sideOf(binding.source) ?? input.upstreamSide;
+  const token = { role: "callee", flow: binding.source, ctid: binding.ctid } as const;
+  return branchWith(input, forward(forwarding, target, path), token);
+}
+
+/** The way over the flow of a Path token, and no other; the target is that of the request where none is given. */
+export function branchOverFlow(
+  forwarding: Forwarding,
+  { flow, ctid }: FlowToken,
+  target: string | undefined,
+): RelayBranch {
+  const token = { role: "callee", flow, ctid, isEdge: true } as const;
+  return branchWith(forwarding.input, forward(forwarding, target), token);
+}
+
+/** The forwarded request with the Record-Route of its device, and where it goes. */
+function branchWith(
+  input: ProxyInput,
+  { rewrite, requestUri, next }: Forwarded,
+  token: DialogToken,
+): RelayBranch {
+  const { flow, ctid } = token;
+  const outgoing = input.sideOf(flow) ?? input.upstreamSide;
   const incoming = input.sideOf(input.source) ?? input.upstreamSide;
   recordRoute(rewrite, input, token, { incoming, outgoing, requestUri, next });
-  const flow = binding.source;
   const nextHop: NextHop =
     next === undefined ? { kind: "flow", flow } : { kind: "uri", uri: next, flow };
-  return { text: rewrite.toText(), nextHop, ctid: binding.ctid };
+  return { text: rewrite.toText(), nextHop, ctid };
 }
 
 /**

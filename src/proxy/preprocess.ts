@@ -1,4 +1,5 @@
 /** Route information preprocessing (RFC 3261 section 16.4). */
+import { type FlowToken, hasFlowTokenForm, openFlowToken } from "../location/flow-token.ts";
 import { defaultPort } from "../sip/default-port.ts";
 import { unescapeUri } from "../sip/escape.ts";
 import { HEADER } from "../sip/header-name.ts";
@@ -34,7 +35,9 @@ export interface Preprocessed {
   readonly left: readonly RouteValue[];
   /** What a Record-Route of midreg's said of the dialog; undefined when there is none for this dialog. */
   readonly token: OpenedToken | undefined;
-  /** Whether a value of midreg's own has a token that was not made for this dialog, or was altered since. */
+  /** What a Path of midreg's own says that the request goes along; undefined for none. */
+  readonly flowToken: FlowToken | undefined;
+  /** Whether a value of midreg's own has a token that was not made here, or for this dialog, or was altered since. */
   readonly isForged: boolean;
 }
 
@@ -51,10 +54,10 @@ export function preprocess(input: ProxyInput): Preprocessed | undefined {
   const own = countOwn(input, values);
   const passed = values.slice(0, own).map(({ uri }) => uri);
   // A strict router took midreg's value off the head of Route: it comes before those that are left there.
-  const { token, isForged } = readTokens(input, isRestored ? [written, ...passed] : passed);
+  const tokens = readTokens(input, isRestored ? [written, ...passed] : passed);
   const uri = withoutHeaders(withoutOwnMaddr(input, received));
   const target = uri === written ? request.uri : serializeUri(uri);
-  return { uri, target, own, isRestored, left: values.slice(own), token, isForged };
+  return { uri, target, own, isRestored, left: values.slice(own), ...tokens };
 }
 
 /** Whether a URI is midreg's own, under any of its names, at the port that it says or implies. */
@@ -83,8 +86,8 @@ function isRecordedUri(input: ProxyInput, uri: Uri): boolean {
   if (!isOwnUri(input, uri)) return false;
   const isLoose = uriParam(uri, "lr") !== undefined;
   if (uri.user === undefined) return isLoose;
-  const { token, isForged } = readTokens(input, [uri]);
-  return token !== undefined || (isForged && isLoose);
+  const { token, flowToken, isForged } = readTokens(input, [uri]);
+  return token !== undefined || flowToken !== undefined || (isForged && isLoose);
 }
 
 /** A dialog has passed midreg twice at most: for the device that called, and for the one that was called. */
@@ -107,23 +110,36 @@ function isDouble({ uri }: RouteValue): boolean {
   return uriParam(uri, "r2") !== undefined;
 }
 
-type ReadTokens = Pick<Preprocessed, "token" | "isForged">;
+type ReadTokens = Pick<Preprocessed, "token" | "flowToken" | "isForged">;
 
-const NO_TOKENS: ReadTokens = { token: undefined, isForged: false };
+const NO_TOKENS: ReadTokens = { token: undefined, flowToken: undefined, isForged: false };
+
+/** What does not have the form of a token is somebody's name and says nothing. */
+function readTokens(input: ProxyInput, own: readonly Uri[]): ReadTokens {
+  if (own.length === 0) return NO_TOKENS;
+  const users = [...new Set(own.toReversed().map(({ user = "" }) => unescapeUri(user)))];
+  const tokens = openTokens(input, users);
+  const { isMac } = input;
+  const paths = users.filter(hasFlowTokenForm).map((user) => openFlowToken(user, isMac));
+  return {
+    token: tokens.find((one) => one !== undefined),
+    flowToken: paths.find((one) => one !== undefined),
+    isForged: tokens.includes(undefined) || paths.includes(undefined),
+  };
+}
 
 /**
  * Of several tokens in a row the last counts: then both ends are devices, and this is the last hop. A request that is
- * in no dialog has no use for one, and whoever has seen one must not begin a dialog with it. What does not have the form
- * of a token is somebody's name and says nothing.
+ * in no dialog has no use for one, and whoever has seen one must not begin a dialog with it.
  */
-function readTokens(input: ProxyInput, own: readonly Uri[]): ReadTokens {
+function openTokens(
+  input: ProxyInput,
+  users: readonly string[],
+): ReadonlyArray<OpenedToken | undefined> {
   const { fromTag, toTag } = input.request;
   // A dialog with an end that has no tag (RFC 2543) cannot be told from others.
-  if (own.length === 0 || fromTag === "" || toTag === "") return NO_TOKENS;
-  const users = new Set(own.toReversed().map(({ user = "" }) => unescapeUri(user)));
-  const tokens = [...users].filter(hasTokenForm).map((user) => openToken(input, user));
-  const token = tokens.find((one) => one !== undefined);
-  return { token, isForged: tokens.includes(undefined) };
+  if (fromTag === "" || toTag === "") return [];
+  return users.filter(hasTokenForm).map((user) => openToken(input, user));
 }
 
 function openToken({ request, isMac }: ProxyInput, user: string): OpenedToken | undefined {

@@ -54,6 +54,8 @@ export interface ProxyInput {
   readonly lookupFor: (targets: readonly Binding[], uri: string) => LookupPolicy;
   /** Whether there is a way to the device: its connection has not ended, and pings have not found it dead. */
   readonly isReachable: (binding: Binding) => boolean;
+  /** Whether a flow has not ended, as far as is known. */
+  readonly isFlowOpen: (flow: string) => boolean;
   /** How long the device took to answer its last ping; undefined where that is not known. */
   readonly latencyMsOf: (binding: Binding) => number | undefined;
   /** The binding with a contact identifier, unless it has expired. */
@@ -85,6 +87,7 @@ export type NextHop =
 export type RefusalReason =
   | "stranger"
   | "unknown-contact"
+  | "flow-failed"
   | "unknown-gruu"
   | "gruu-away"
   | "method-not-allowed"
@@ -126,6 +129,8 @@ export type ProxyDecision =
   | {
       readonly kind: "relay";
       readonly direction: "to-device" | "to-upstream";
+      /** Whether its sender looks for other flows itself, and is told when this one is gone (RFC 5626 section 5.3.1). */
+      readonly isEdge?: boolean | undefined;
       /** Ways to send it at the same time, at least one. */
       readonly branches: readonly RelayBranch[];
       /** Groups of ways to try one after another when those before have failed. */
@@ -140,6 +145,8 @@ export type ProxyDecision =
   | {
       readonly kind: "respond";
       readonly reason: RefusalReason | "options";
+      /** The contact that the main registrar forgets now, if it does. */
+      readonly disowned?: string | undefined;
       readonly status: number;
       readonly phrase: string;
       /** Header lines, each ended by CRLF. */

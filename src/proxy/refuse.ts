@@ -7,6 +7,7 @@ const REFUSALS: Readonly<Record<RefusalReason, readonly [number, string]>> = {
   "unknown-contact": [404, "Not Found"],
   // RFC 5627 section 6.1: what is no valid GRUU is not found; a valid one without a contact is away.
   "unknown-gruu": [404, "Not Found"],
+  "flow-failed": [430, "Flow Failed"],
   "gruu-away": [480, "Temporarily Unavailable"],
   "method-not-allowed": [405, "Method Not Allowed"],
   "no-dialog": [481, "Call/Transaction Does Not Exist"],

@@ -32,12 +32,18 @@ export type Routed =
       readonly groups: ReadonlyArray<readonly RelayBranch[]>;
       /** How long a group may ring before the next one is tried; 0 or undefined for as long as it likes. */
       readonly ringMs?: number;
+      /** Whether its sender is told when the flow is gone (ProxyDecision). */
+      readonly isEdge?: boolean | undefined;
     }
   | Extract<ProxyDecision, { kind: "respond" }>;
 
 /** A request that goes one way. */
-export function relayOne(direction: "to-device" | "to-upstream", branch: RelayBranch): Routed {
-  return { kind: "relay", direction, groups: [[branch]] };
+export function relayOne(
+  direction: "to-device" | "to-upstream",
+  branch: RelayBranch,
+  isEdge?: boolean,
+): Routed {
+  return { kind: "relay", direction, groups: [[branch]], isEdge };
 }
 
 /**
@@ -68,12 +74,12 @@ function relayToFlow(
   token: DialogToken,
   binding: Binding | undefined,
 ): Routed {
+  const { isAsleep, sender } = forwarding.input;
+  const isEdge = token.isEdge === true && sender === "upstream";
   const branch = branchInDialog(forwarding, binding?.source ?? token.flow, binding);
-  if (binding === undefined || !forwarding.input.isAsleep(binding)) {
-    return relayOne("to-device", branch);
-  }
+  if (binding === undefined || !isAsleep(binding)) return relayOne("to-device", branch, isEdge);
   const asleep = { flows: [binding], usesPath: false, isInDialog: true } as const;
-  return relayOne("to-device", { ...branch, asleep });
+  return relayOne("to-device", { ...branch, asleep }, isEdge);
 }
 
 function branchInDialog(

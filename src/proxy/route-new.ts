@@ -1,5 +1,6 @@
 /** Requests that no token of midreg's puts into a dialog (RFC 3261 section 16.5). */
 import type { Binding } from "../location/binding.ts";
+import { isFlowUpstream } from "../location/flow-key.ts";
 import { isTemporaryGruu } from "../location/gruu.ts";
 import { contactsOf } from "../sip/contact.ts";
 import { parseUri, type Uri } from "../sip/uri.ts";
@@ -87,7 +88,7 @@ function relayToUpstream(forwarding: Forwarding): Routed {
   const user = uri.user === undefined ? "" : `${uri.user}@`;
   const target = isOurs ? `${uri.scheme}:${user}${input.upstreamHost}${uri.params}` : undefined;
   const { rewrite, requestUri, next } = forward(forwarding, target);
-  const token: DialogToken = { role: "caller", flow: input.source, ctid: callerCtid(input) };
+  const token = callerToken(input);
   const outgoing = input.upstreamSide;
   const incoming = input.sideOf(input.source) ?? outgoing;
   recordRoute(rewrite, input, token, { incoming, outgoing, requestUri, next });
@@ -95,6 +96,13 @@ function relayToUpstream(forwarding: Forwarding): Routed {
     text: rewrite.toText(),
     nextHop: { kind: "upstream", upstream: input.upstream },
   });
+}
+
+function callerToken(input: ProxyInput): DialogToken {
+  const ctid = callerCtid(input);
+  const token = { role: "caller", flow: input.source, ctid } as const;
+  const binding = input.bindingOf(ctid);
+  return binding !== undefined && isFlowUpstream(binding) ? { ...token, isEdge: true } : token;
 }
 
 /**

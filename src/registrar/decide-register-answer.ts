@@ -13,6 +13,7 @@ import { type Contact, contactsOf } from "../sip/contact.ts";
 import { HEADER } from "../sip/header-name.ts";
 import { secondsHeader } from "../sip/header-values.ts";
 import type { SipRequest, SipResponse } from "../sip/message.ts";
+import { edgeLines, edgePathLine, flowContact } from "./edge.ts";
 import { gruuSourceOf, registrationStart, restartedSiblings, upstreamGruuOf } from "./gruu.ts";
 import { tooBriefFor } from "./interval-too-brief.ts";
 import { lifetimeWithin } from "./lifetimes.ts";
@@ -250,7 +251,7 @@ function acceptedBinding(input: RegisterAnswerInput, grant: Grant, response: Sip
     source: input.source,
     path: ask.path,
     userAgent: forward.userAgent,
-    replay: replayOf(response),
+    replay: replayOf(response) + edgeLines(ask, response),
     mode: forward.mode,
     methods: forward.methods,
     attr: policy.attr,
@@ -455,10 +456,16 @@ function accepted(
   const listed = listedBindings(input.ask, valid, asked);
   const contacts = contactLine(listed, input.nowMs, { asked, source: gruuSourceOf(input) });
   const caps = acceptedCaps(input, response);
-  const own = contacts + outboundLines(input.ask) + caps + pathLine(input.ask);
+  const outbound = outboundLines(input.ask) + edgeLines(input.ask, response);
+  const own = contacts + outbound + caps + pathGiven(input);
   const kept = caps === "" ? KEPT_OF_2XX : KEPT_BESIDE_CAPS;
   const text = restoreResponse(input, response, { kept, own });
   return { reason: "accepted", change, status: response.status, text, undo };
+}
+
+function pathGiven(input: RegisterAnswerInput): string {
+  if (input.ask.edge === undefined) return pathLine(input.ask);
+  return edgePathLine(input, flowContact(input.forward.contacts)?.ctid);
 }
 
 /** What the device is told of push, with what the main registrar says of other capabilities; empty for nothing. */

@@ -5,6 +5,7 @@ import { buildResponse, statelessTag } from "../sip/build-response.ts";
 import { HEADER } from "../sip/header-name.ts";
 import { secondsHeader } from "../sip/header-values.ts";
 import { makeRoom } from "./contact-limit.ts";
+import { edgePathLine, flowContact, replayLines } from "./edge.ts";
 import { gruuSourceOf, registrationStart, restartedSiblings } from "./gruu.ts";
 import { type ForwardReason, type JudgedContact, judgeContact } from "./judge-contact.ts";
 import { isSpread } from "./lifetimes.ts";
@@ -242,18 +243,23 @@ function answer200(
   const kept = remove.length === 0 ? valid : valid.filter(({ ctid }) => !remove.includes(ctid));
   const listed = listedBindings(input.ask, kept, asked);
   // Headers of the main registrar's own 200 that phones need again, such as Service-Route.
-  const replay = sender?.replay ?? "";
+  const replay = sender === undefined ? "" : replayLines(sender, input.ask);
   const contacts = contactLine(listed, input.nowMs, {
     asked,
     touches: touch,
     source: gruuSourceOf(input),
   });
   const caps = input.ask.offers === undefined ? "" : absorbedCaps(input, judged);
-  const own = outboundLines(input.ask) + caps + pathLine(input.ask);
+  const own = outboundLines(input.ask) + caps + pathGiven(input, judged);
   const headers = contacts + own + replay + input.dateLine;
   // RFC 3261 section 8.2.7: a stateless answer has the same tag each time it is given.
   const toTag = sender?.ctid ?? statelessTag(input.request, input.ids);
   return buildResponse(input.request, 200, "OK", { toTag, headers });
+}
+
+function pathGiven(input: RegisterInput, judged: readonly JudgedContact[]): string {
+  if (input.ask.edge === undefined) return pathLine(input.ask);
+  return edgePathLine(input, flowContact(judged)?.binding?.ctid);
 }
 
 function absorbedCaps({ ask, ids }: RegisterInput, judged: readonly JudgedContact[]): string {

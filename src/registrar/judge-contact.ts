@@ -114,13 +114,18 @@ function judgeKnown(asked: AskedContact, binding: Binding, input: RegisterInput)
   const changed = changedTerms(asked, binding, policy);
   if (changed !== undefined) return changed;
   if (binding.expiresAtMs <= nowMs) return "expired";
-  const doubt = policy.absorb === "proven" ? doubtOf(asked, binding, input) : undefined;
+  const doubt = isFlowFixed(input) ? doubtOf(asked, binding, input) : undefined;
   if (doubt !== undefined) return doubt;
   if (!isSameCall || request.cseq.number > binding.cseq) return "refresh";
   // The same number again is a retransmission while its transaction can be alive, and stateless
   // answering needs nothing else to recognise it (section 8.2.7).
   const ageMs = nowMs - binding.updatedAtMs;
   return ageMs < policy.cseqDelaySec * 1000 ? "retransmission" : "repeated-cseq";
+}
+
+/** At the edge the main registrar has the flow in its Path, and has to hear of another one, whatever proves who sends. */
+function isFlowFixed({ policy, ask }: RegisterInput): boolean {
+  return policy.absorb === "proven" || ask.edge !== undefined;
 }
 
 /**

@@ -19,9 +19,14 @@ import type { RegisterPolicy } from "./register-policy.ts";
 export interface OutboundAsk {
   /** Whether bindings go by instance and reg-id where a contact has both; else a reg-id is ignored. */
   readonly usesRegId: boolean;
-  /** Whether its 2xx has to say so. */
+  /** Whether its 2xx has to say so; at the edge, if the main registrar does. */
   readonly isTold: boolean;
+  /** How midreg stands to the device where the main registrar does outbound (edge.ts); undefined elsewhere. */
+  readonly edge: EdgeRole | undefined;
 }
+
+/** Whether midreg is the first proxy on the way of a REGISTER. */
+export type EdgeRole = "first-hop" | "later-hop";
 
 /** A REGISTER as far as outbound is concerned. */
 export interface OutboundRegister {
@@ -33,7 +38,7 @@ export interface OutboundRegister {
   readonly path: string;
 }
 
-const NOT_ASKED: OutboundAsk = { usesRegId: false, isTold: false };
+const NOT_ASKED: OutboundAsk = { usesRegId: false, isTold: false, edge: undefined };
 
 /** RFC 3261 section 8.2.2.3. */
 const UNSUPPORTED: SipError = {
@@ -60,13 +65,19 @@ export function readOutbound(
   const { request, contacts } = register;
   const mode = policy.outboundMode;
   if (mode === "off" && requiresOutbound(request)) return UNSUPPORTED;
-  if (contacts === "*") return NOT_ASKED;
+  if (contacts === "*") return askForStar(register, policy);
   const demand = mode === "required" ? demanded(register, contacts, policy) : undefined;
   if (demand !== undefined) return demand;
   if (!contacts.some(namesFlow)) return NOT_ASKED;
   const ask = countRegIds(register, policy);
   if ("status" in ask || !ask.usesRegId) return ask;
   return checkFlows(register, contacts, policy) ?? ask;
+}
+
+/** What ends all flows at once goes along a Path as they do. */
+function askForStar(register: OutboundRegister, { outboundMode }: RegisterPolicy): OutboundAsk {
+  const isFirst = outboundMode === "edge" && edgeRole(register) === "first-hop";
+  return isFirst ? { ...NOT_ASKED, edge: "first-hop" } : NOT_ASKED;
 }
 
 /** A reg-id without an instance is as good as none. */
@@ -76,10 +87,11 @@ function namesFlow({ params }: Contact): boolean {
 
 function countRegIds(register: OutboundRegister, policy: RegisterPolicy): OutboundAsk | SipError {
   const { outboundMode, usesRegIdAlways } = policy;
-  if (outboundMode === "off") return { usesRegId: usesRegIdAlways, isTold: false };
+  if (outboundMode === "off") return { ...NOT_ASKED, usesRegId: usesRegIdAlways };
   const isSupported = tokensOf(register.request, HEADER.supported).includes("outbound");
-  if (isFirstHopOutbound(register)) return { usesRegId: true, isTold: isSupported };
-  if (usesRegIdAlways) return { usesRegId: true, isTold: false };
+  const edge = outboundMode === "edge" ? edgeRole(register) : undefined;
+  if (isFirstHopOutbound(register)) return { usesRegId: true, isTold: isSupported, edge };
+  if (usesRegIdAlways) return { usesRegId: true, isTold: false, edge };
   if (isSupported) return FIRST_HOP;
   return outboundMode === "required" ? EXTENSION_REQUIRED : NOT_ASKED;
 }
@@ -96,6 +108,11 @@ function isFirstHopOutbound({ request, path }: OutboundRegister): boolean {
     const uri = parseUri(parseNameAddr(hop ?? "")?.uri ?? "");
     return uri !== undefined && uriParam(uri, "ob") !== undefined;
   });
+}
+
+/** RFC 5626 section 5.1: the Via tells. */
+function edgeRole({ request }: Pick<OutboundRegister, "request">): EdgeRole {
+  return countVias(request) === 1 ? "first-hop" : "later-hop";
 }
 
 /** How many hops a request has made, this one included. */
@@ -150,19 +167,21 @@ function requiresOutbound(request: SipRequest): boolean {
 /** What a 2xx depends on as far as flows are concerned. */
 interface FlowAnswer {
   readonly isOutbound: boolean;
+  readonly edge: EdgeRole | undefined;
   readonly path: string;
   readonly policy: Pick<RegisterPolicy, "flowTimerSec">;
 }
 
 /** What the 2xx says to a device whose flow is bound; empty for all others. */
 export function outboundLines(ask: FlowAnswer): string {
-  if (!ask.isOutbound) return "";
+  // At the edge it is the main registrar that says so (edge.ts).
+  if (!ask.isOutbound || ask.edge !== undefined) return "";
   const flowTimerSec = flowTimerOf(ask);
   const timer = flowTimerSec === 0 ? "" : `Flow-Timer: ${flowTimerSec}\r\n`;
   return `Require: outbound\r\n${timer}`;
 }
 
 /** Flow-Timer of the 2xx; 0 for none. A flow that ends at another proxy is that proxy's to watch (section 5.4). */
-export function flowTimerOf({ isOutbound, path, policy }: FlowAnswer): number {
+export function flowTimerOf({ isOutbound, path, policy }: Omit<FlowAnswer, "edge">): number {
   return isOutbound && path === "" ? policy.flowTimerSec : 0;
 }

@@ -8,15 +8,20 @@ import type { RegisterPolicy } from "./register-policy.ts";
 type ExtensionPolicy = Pick<RegisterPolicy, "gruu" | "outboundMode">;
 
 function isOwn(tag: string, { gruu, outboundMode }: ExtensionPolicy): boolean {
-  if (tag === "outbound") return outboundMode !== "off";
+  if (tag === "outbound") return outboundMode !== "off" && outboundMode !== "edge";
   return tag === "gruu" && gruu;
 }
 
-/** Whether a device requires something that is not midreg's own to give. */
+/** A flow that the main registrar has taken needs not be asked about again. */
+function isMet(tag: string, policy: ExtensionPolicy): boolean {
+  return isOwn(tag, policy) || (tag === "outbound" && policy.outboundMode === "edge");
+}
+
+/** Whether a device requires something that midreg cannot give it on an absorbed answer. */
 export function requiresMore(request: SipRequest, policy: ExtensionPolicy): boolean {
   if (!hasHeader(request, HEADER.require)) return false;
   const tags = tokensOf(request, HEADER.require);
-  return tags.length === 0 || tags.some((tag) => !isOwn(tag, policy));
+  return tags.length === 0 || tags.some((tag) => !isMet(tag, policy));
 }
 
 /**
@@ -33,7 +38,7 @@ export function dropOwnExtensions(
     name: "Require",
     isDropped: (tag) => isOwn(tag, policy),
   });
-  if (policy.outboundMode === "off") return;
+  if (!isOwn("outbound", policy)) return;
   dropTags(rewrite, request, {
     id: HEADER.supported,
     name: "Supported",

@@ -11,7 +11,7 @@ import { badRequest, type SipError } from "../sip/sip-error.ts";
 import { parseUri, type Uri } from "../sip/uri.ts";
 import { isOwnAor } from "./gruu.ts";
 import { askedLifetime, isTooBrief, rangePercentFor, requestedLifetime } from "./lifetimes.ts";
-import { type OutboundAsk, readOutbound } from "./outbound.ts";
+import { type EdgeRole, type OutboundAsk, readOutbound } from "./outbound.ts";
 import { type IsOwnHost, readPath } from "./path.ts";
 import { NOT_PUSHED, type PushedContact, type PushOffers, PushReader } from "./push-request.ts";
 import type { RegisterPolicy } from "./register-policy.ts";
@@ -52,6 +52,8 @@ export interface RegisterAsk {
   readonly offers: PushOffers;
   /** Whether a flow of it is registered and its 2xx says so (RFC 5626 section 6). */
   readonly isOutbound: boolean;
+  /** How midreg stands to it at the edge of the main registrar (edge.ts). */
+  readonly edge: EdgeRole | undefined;
 }
 
 /**
@@ -83,17 +85,18 @@ export function readRegister(
   const asked = readContacts(contacts, reading);
   if ("status" in asked) return asked;
   const { offers } = reader ?? NO_PUSH;
-  const support = supportOf(request, path, policy);
-  const own = { isStar: contacts === "*", isOutbound: outbound.isTold };
+  const { edge } = outbound;
+  const support = supportOf(request, { path, edge }, policy);
+  const own = { isStar: contacts === "*", isOutbound: outbound.isTold, edge };
   return { policy, aor, contacts: asked, path, received, offers, ...own, ...support };
 }
 
 function supportOf(
   request: SipRequest,
-  path: string,
+  { path, edge }: Pick<RegisterAsk, "path" | "edge">,
   { gruu, pathMode }: RegisterPolicy,
 ): Pick<RegisterAsk, "supportsPath" | "supportsGruu"> {
-  const isPathGiven = path !== "" && pathMode !== "off";
+  const isPathGiven = pathMode !== "off" && (path !== "" || edge !== undefined);
   const isAsked = (gruu || isPathGiven) && hasHeader(request, HEADER.supported);
   if (!isAsked) return NO_SUPPORT;
   // Most phones say what they support and few want GRUUs, so the list is taken apart only where it counts.

@@ -59,8 +59,8 @@ export interface RegisterPolicy {
   readonly extraContactParams: string;
   /** Lower-case names of contact parameters that are passed on upstream. */
   readonly upstreamContactParams: readonly string[];
-  /** Whether registrations of flows are refused, taken, or demanded (RFC 5626). */
-  readonly outboundMode: "off" | "supported" | "required";
+  /** Whether registrations of flows are refused, taken, demanded, or the main registrar's to take (RFC 5626). */
+  readonly outboundMode: "off" | "supported" | "required" | "edge";
   /** Whether instance and reg-id name a binding even where outbound does not apply (regid_mode). */
   readonly usesRegIdAlways: boolean;
   /** Flow-Timer for devices whose flows are registered; 0 for none. */

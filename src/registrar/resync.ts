@@ -9,6 +9,7 @@ import { contactsOf } from "../sip/contact.ts";
 import type { SipResponse } from "../sip/message.ts";
 import { parseUri } from "../sip/uri.ts";
 import { type AnswerReason, grantOf, refusalReason } from "./decide-register-answer.ts";
+import { type EdgePlace, edgeResync } from "./edge.ts";
 import { lifetimeWithin } from "./lifetimes.ts";
 import { buildOwnRegister } from "./own-register.ts";
 import type { RegisterPolicy } from "./register-policy.ts";
@@ -64,18 +65,27 @@ function isAt(uriText: string, { host, port }: UpstreamPlace): boolean {
   return port === undefined || port === (uri.port ?? 5060);
 }
 
+/** What it says of midreg itself. */
+interface ResyncPlace extends Pick<EdgePlace, "ids" | "upstreamSentBy"> {
+  readonly userAgent: string;
+}
+
 /** The message without a Via: midreg's own identity and contact, as it was registered before. */
 export function buildResync(
   [binding, ...others]: Registration,
   identity: Identity,
-  policy: Pick<RegisterPolicy, "outgoingExpiresSec" | "upstreamContactParams">,
-  userAgent: string,
+  policy: Pick<
+    RegisterPolicy,
+    "outgoingExpiresSec" | "upstreamContactParams" | "extraContactParams"
+  >,
+  { userAgent, ...place }: ResyncPlace,
 ): string {
   const { contact } = binding.upstream;
   const isShared = others.length > 0 || binding.mode === "aor";
-  const own = isShared ? "" : passedParams(binding, policy.upstreamContactParams);
+  const { params, lines } = edgeResync(binding, { ...place, policy });
+  const own = isShared ? "" : passedParams(binding, [...policy.upstreamContactParams, ...params]);
   const value = `<${contact}>${own};expires=${policy.outgoingExpiresSec}`;
-  return buildOwnRegister(binding.upstream, identity, { contact: value, userAgent });
+  return buildOwnRegister(binding.upstream, identity, { contact: value, userAgent, lines });
 }
 
 /** Everything the end of such a REGISTER depends on. */

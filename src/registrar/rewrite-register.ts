@@ -15,10 +15,11 @@ import { MessageRewrite } from "../sip/message-rewrite.ts";
 import type { NameAddr } from "../sip/name-addr.ts";
 import { withoutParams } from "../sip/params.ts";
 import { parseUri, uriParam } from "../sip/uri.ts";
+import { addEdgePath, edgeParams, flowContact } from "./edge.ts";
 import type { JudgedContact } from "./judge-contact.ts";
 import { dropOwnExtensions } from "./own-extensions.ts";
 import { offerLines } from "./push-request.ts";
-import { type AskedContact, methodsOf, userAgentOf } from "./read-register.ts";
+import { type AskedContact, methodsOf, type RegisterAsk, userAgentOf } from "./read-register.ts";
 import type { RegisterInput } from "./register-input.ts";
 import type { RegisterPolicy } from "./register-policy.ts";
 import { sharedKey, sharers, userOfAor } from "./shared-contact.ts";
@@ -73,7 +74,6 @@ export function buildForward(
   const requestUri = upstreamRequestUri(input);
   const rewrite = new MessageRewrite(request)
     .startLine(`REGISTER ${requestUri} SIP/2.0`)
-    .removeAll(HEADER.path)
     .removeAll(HEADER.recordRoute)
     .set(HEADER.maxForwards, `Max-Forwards: ${nextMaxForwards(request)}`)
     .measureBody();
@@ -85,6 +85,8 @@ export function buildForward(
       .set(HEADER.cseq, `CSeq: ${identity.cseq} REGISTER`);
   }
   if (contacts.length > 0) rewriteContacts(rewrite, input, { contacts, isRemoval });
+  if (input.ask.edge === undefined) rewrite.removeAll(HEADER.path);
+  else addEdgePath(rewrite, input, flowContact(contacts)?.ctid ?? "");
   for (const line of offerLines(input.ask.offers)) rewrite.prepend(line);
   dropOwnRoute(rewrite, input);
   dropOwnExtensions(rewrite, request, policy);
@@ -248,10 +250,10 @@ function upstreamRequestUri({ request, policy, isOwnHost }: RegisterInput): stri
 
 function rewriteContacts(
   rewrite: MessageRewrite,
-  { policy, request }: RegisterInput,
+  { policy, request, ask }: RegisterInput,
   forward: Pick<ForwardedRegister, "contacts" | "isRemoval">,
 ): void {
-  rewrite.set(HEADER.contact, `Contact: ${contactValues(forward, policy)}`);
+  rewrite.set(HEADER.contact, `Contact: ${contactValues(forward, policy, ask)}`);
   // The header must not contradict the contacts (spec row T21); mirror mode has not changed theirs.
   if (policy.mode === "mirror" || !hasHeader(request, HEADER.expires)) return;
   rewrite.set(HEADER.expires, `Expires: ${outgoingSec(forward.isRemoval, policy)}`);
@@ -260,19 +262,24 @@ function rewriteContacts(
 function contactValues(
   { contacts, isRemoval }: Pick<ForwardedRegister, "contacts" | "isRemoval">,
   policy: RegisterPolicy,
+  ask: RegisterAsk,
 ): string {
   const shared = policy.mode === "aor" ? contacts[0]?.upstreamContact : undefined;
   if (shared !== undefined) return `<${shared}>;expires=${outgoingSec(isRemoval, policy)}`;
-  return contacts.map((contact) => upstreamContactValue(contact, policy)).join(", ");
+  return contacts.map((contact) => upstreamContactValue(contact, policy, ask)).join(", ");
 }
 
 function outgoingSec(isRemoval: boolean, policy: RegisterPolicy): number {
   return isRemoval ? 0 : policy.outgoingExpiresSec;
 }
 
-function upstreamContactValue(contact: ForwardedContact, policy: RegisterPolicy): string {
+function upstreamContactValue(
+  contact: ForwardedContact,
+  policy: RegisterPolicy,
+  ask: RegisterAsk,
+): string {
   const { asked } = contact;
-  const passed = passedParams(asked, policy.upstreamContactParams);
+  const passed = passedParams(asked, edgeParams(policy.upstreamContactParams, ask, asked));
   const expires =
     policy.mode === "mirror" ? asked.requestedSec : outgoingSec(asked.lifetimeSec === 0, policy);
   return `<${contact.upstreamContact}>${passed};expires=${expires}`;

@@ -64,6 +64,11 @@ export class FlowEnds {
     this.#end(known.aor, known.binding, "failed");
   }
 
+  /** The main registrar hears 430 of a flow and forgets the contact, so the device's next REGISTER has to go there. */
+  disowned(ctid: string): void {
+    this.#modules.identities.doubt(ctid);
+  }
+
   /** Whether the last that is known of a binding is that its flow has failed; `answeredAtMs` is of its last answer to a ping. */
   hasFailed({ ctid, updatedAtMs }: Binding, answeredAtMs = 0): boolean {
     if (this.#failed.size === 0) return false;

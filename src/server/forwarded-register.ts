@@ -118,7 +118,9 @@ export class ForwardedRegisterRun implements AttemptUser {
     this.#record("accepted");
     this.#tell();
     const { ask, arrival } = this.#run;
-    if (ask.isOutbound) expectKeepAlive(this.#context.transport, arrival, ask);
+    if (ask.isOutbound) {
+      expectKeepAlive(this.#context.transport, arrival, ask, this.#answer?.text ?? "");
+    }
     this.#context.waker?.registered(ask.aor);
   }
 

@@ -33,11 +33,11 @@ export interface HeldBranch {
 
 export interface LegModules extends BranchModules {
   /** Told of flows that do not lead to their devices. */
-  readonly flows: Pick<FlowEnds, "failed">;
+  readonly flows: Pick<FlowEnds, "failed" | "disowned">;
 }
 
 /** How a leg has ended without an answer. */
-export type LegFailure = BranchFailure | "given-up" | "breadth";
+export type LegFailure = BranchFailure | "given-up" | "breadth" | "flow-failed";
 
 /** Hears how a leg fares. */
 export interface LegUser {
@@ -55,6 +55,8 @@ export interface LegPlan {
   readonly method: string;
   /** Goes into the branches of its Vias to detect loops. */
   readonly mark: string;
+  /** Whether its sender is told when the flow is gone (ProxyDecision). */
+  readonly isEdge: boolean;
 }
 
 type State = "new" | "held" | "live" | "over" | "ended";
@@ -165,11 +167,13 @@ export class Leg implements BranchUser, HeldBranch, TimerOwner {
     const isSilent = failure === "timeout" && this.#plan.method === "INVITE";
     if (isDead || isSilent) this.#flowFailed();
     if ((isDead || isSilent) && this.#tryNext()) return;
-    this.#fail(failure);
+    this.#fail(this.#plan.isEdge && (isDead || isSilent) ? "flow-failed" : failure);
   }
 
   #flowFailed(): void {
-    if (this.#ctid !== undefined) this.#modules.flows.failed(this.#ctid);
+    if (this.#ctid === undefined) return;
+    this.#modules.flows.failed(this.#ctid);
+    if (this.#plan.isEdge) this.#modules.flows.disowned(this.#ctid);
   }
 
   #tryNext(): boolean {

@@ -189,7 +189,7 @@ class RegisterRun implements AorTask {
   committed(): void {
     this.#send(this.#answerText);
     const { tallies, clock, sweep, transport } = this.#context;
-    if (this.ask.isOutbound) expectKeepAlive(transport, this.arrival, this.ask);
+    if (this.ask.isOutbound) expectKeepAlive(transport, this.arrival, this.ask, this.#answerText);
     if (this.#shortened !== undefined) sweep.watch(this.#shortened);
     tallies.observe("absorbed", clock.nowMs() - this.arrival.atMs);
     this.#context.waker?.registered(this.ask.aor);

@@ -44,6 +44,7 @@ export function onRequest(request: SipRequest, arrival: Arrival, context: Reques
   const decision = decideRequest(input);
   if (decision.kind === "respond") {
     context.tally("to-device", decision.reason).n += 1;
+    if (decision.disowned !== undefined) context.flows.disowned(decision.disowned);
     const { status, phrase, headers } = decision;
     answer(context, arrival, request, { status, phrase, headers });
     return;
@@ -158,6 +159,7 @@ function inputOf(request: SipRequest, arrival: Arrival, context: RequestContext)
       if (!isOpen || pinger.isDead(binding)) return false;
       return !flows.hasFailed(binding, pinger.healthOf(binding)?.answeredAtMs);
     },
+    isFlowOpen: (flow) => transport.isOpen(flow),
     latencyMsOf: (binding) => pinger.healthOf(binding)?.latencyMs,
     bindingOf: (ctid) => targetOf(store, ctid, isTarget),
     aorOf: (ctid) => store.lookupCtid(ctid)?.aor,

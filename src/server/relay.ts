@@ -41,6 +41,8 @@ export interface Relayed {
   readonly breadth: number;
   /** Goes into the branches of midreg's Vias, to detect loops. */
   readonly mark: string;
+  /** Whether its sender is told when the flow is gone (ProxyDecision). */
+  readonly isEdge?: boolean | undefined;
   /** Has the device of a branch woken; undefined where branches are sent as they are. */
   readonly wake?: ((held: HeldBranch, branch: RelayBranch) => HeldUser) | undefined;
   /** Told once of the final response that goes back; of 408 where none does. */
@@ -96,6 +98,7 @@ const NOBODY: Ending = { status: 480, result: "given-up", response: undefined };
 
 const PHRASES: Readonly<Record<number, string>> = {
   408: "Request Timeout",
+  430: "Flow Failed",
   440: "Max-Breadth Exceeded",
   480: "Temporarily Unavailable",
   487: "Request Terminated",
@@ -219,7 +222,8 @@ export class Relay implements LegUser, ServerTransactionUser, TimerOwner {
 
   #addLeg(branch: RelayBranch | undefined): Leg {
     const { method } = this.#transaction;
-    const leg = new Leg({ branch, method, mark: this.#relayed.mark }, this, this.#modules);
+    const { mark, isEdge = false } = this.#relayed;
+    const leg = new Leg({ branch, method, mark, isEdge }, this, this.#modules);
     this.#legs.push(leg);
     this.#group.push(leg);
     return leg;
@@ -313,6 +317,8 @@ export class Relay implements LegUser, ServerTransactionUser, TimerOwner {
         return isToDevice && this.#isInvite ? 480 : 408;
       case "given-up":
         return 480;
+      case "flow-failed":
+        return 430;
       case "breadth":
         return 440;
       case "transport-error":
@@ -325,7 +331,8 @@ export class Relay implements LegUser, ServerTransactionUser, TimerOwner {
 
   /** Passes a response back, and gives the status that it has then; undefined where it goes no further. */
   #pass(response: SipResponse, others: readonly SipResponse[] = []): number | undefined {
-    const relayed = decideResponse(response, this.#relayed.direction, others);
+    const { direction, isEdge = false } = this.#relayed;
+    const relayed = decideResponse(response, direction, { others, isEdge });
     if (relayed.kind === "stop") return undefined;
     this.#transaction.respond(relayed.status, relayed.text, response.toTag);
     return relayed.status;

@@ -86,8 +86,10 @@ export class ResyncRun implements AorTask, AttemptUser {
       cseq: held.cseq + 1,
     };
     this.#sentAtMs = nowMs();
-    const text = buildResync(registration, this.#identity, policy, userAgent);
-    upstreams.of(held.upstream).send(text, "REGISTER", this, true);
+    const upstream = upstreams.of(held.upstream);
+    const place = { userAgent, ids: this.#modules.ids, upstreamSentBy: upstream.sentBy };
+    const text = buildResync(registration, this.#identity, policy, place);
+    upstream.send(text, "REGISTER", this, true);
     return undefined;
   }
 

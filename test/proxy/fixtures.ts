@@ -106,6 +106,7 @@ export function buildInput(parts: InputParts = {}): ProxyInput {
     ctidOf: (uri) => ctidOf(uri, POLICY),
     lookupFor: () => ({ ...LOOKUP, ...parts.lookup }),
     isReachable: ({ source: flow }) => parts.dead?.includes(flow) !== true,
+    isFlowOpen: (flow) => parts.dead?.includes(flow) !== true,
     latencyMsOf: ({ contact }) => parts.latencies?.[contact],
     targetsOf: (uri) => bindings.filter(({ ctid }) => ctid === ctidOf(uri, POLICY)),
     bindingOf: (ctid) => bindings.find((binding) => binding.ctid === ctid),

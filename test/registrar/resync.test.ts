@@ -9,14 +9,22 @@ import {
   registrationsOf,
 } from "../../src/registrar/resync.ts";
 import { answerTo, message, responseOf } from "../support/messages.ts";
+import { SequentialIds } from "../support/sequential-ids.ts";
 import { POLICY } from "../support/world.ts";
-import { AOR, AOR_URI, buildBinding, CTID, NOW_MS, UPSTREAM_CONTACT } from "./fixtures.ts";
+import { AOR, AOR_URI, buildBinding, CTID, NOW_MS, SENT_BY, UPSTREAM_CONTACT } from "./fixtures.ts";
+
+const IDS = new SequentialIds();
+
+/** What it says of midreg itself. */
+function at(userAgent: string) {
+  return { userAgent, ids: IDS, upstreamSentBy: SENT_BY };
+}
 
 const IDENTITY = { key: CTID, callId: "upstream-call-id", cseq: 8 };
 
 describe("the REGISTER that makes a registration anew", () => {
   test("is under midreg's own identity, with the contact as it was and the whole lifetime", () => {
-    expect(buildResync([buildBinding()], IDENTITY, POLICY, "midreg/1")).toBe(
+    expect(buildResync([buildBinding()], IDENTITY, POLICY, at("midreg/1"))).toBe(
       message(
         "REGISTER sip:sip.test SIP/2.0",
         "Max-Forwards: 70",
@@ -33,25 +41,25 @@ describe("the REGISTER that makes a registration anew", () => {
 
   test("tells the main registrar what it was told of the device, and no more", () => {
     const binding = buildBinding({ q: 500, params: ';methods="INVITE";+sip.instance="<u>"' });
-    const text = buildResync([binding], IDENTITY, POLICY, "x");
+    const text = buildResync([binding], IDENTITY, POLICY, at("x"));
     expect(text).toContain(
       `Contact: <${UPSTREAM_CONTACT}>;methods="INVITE";q=0.5;expires=3600\r\n`,
     );
     const quiet = { ...POLICY, upstreamContactParams: [] };
-    expect(buildResync([binding], IDENTITY, quiet, "x")).toContain(
+    expect(buildResync([binding], IDENTITY, quiet, at("x"))).toContain(
       `Contact: <${UPSTREAM_CONTACT}>;expires=3600\r\n`,
     );
   });
 
   test("says nothing of one device when several share the registration", () => {
     const binding = buildBinding({ q: 500 });
-    const text = buildResync([binding, { ...binding, ctid: "other" }], IDENTITY, POLICY, "x");
+    const text = buildResync([binding, { ...binding, ctid: "other" }], IDENTITY, POLICY, at("x"));
     expect(text).toContain(`Contact: <${UPSTREAM_CONTACT}>;expires=3600\r\n`);
   });
 
   test("keeps the From of a third-party registration", () => {
     const binding = buildBinding({ upstream: { from: "sip:secretary@sip.test" } });
-    const text = buildResync([binding], IDENTITY, POLICY, "x");
+    const text = buildResync([binding], IDENTITY, POLICY, at("x"));
     expect(text).toContain("From: <sip:secretary@sip.test>;tag=");
   });
 });
@@ -67,7 +75,7 @@ test("registrations: one for each identity and contact upstream, without what ha
 
 function outcome(headers: readonly string[] | undefined, status = 200, nowMs = NOW_MS + 50) {
   const binding = buildBinding();
-  const register = buildResync([binding], IDENTITY, POLICY, "x").replace(
+  const register = buildResync([binding], IDENTITY, POLICY, at("x")).replace(
     "Max-Forwards",
     "Via: SIP/2.0/UDP h;branch=z9hG4bK1\r\nMax-Forwards",
   );

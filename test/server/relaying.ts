@@ -79,7 +79,7 @@ export class Relaying extends Parts {
       // Flows need nothing of it.
       upstreams: {} as unknown as Upstreams,
       ids: this.ids,
-      flows: { failed: () => undefined },
+      flows: { failed: () => undefined, disowned: () => undefined },
       tally: (direction, result) => {
         this.tallies.push(`${direction} ${result}`);
         return { n: 0 };
