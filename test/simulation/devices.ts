@@ -36,19 +36,30 @@ export class Devices {
   readonly all: Device[] = [];
   readonly #random: Random;
   readonly #tell: Tell;
+  readonly #answering: (phone: Phone) => void;
   #lastPort = 40_000;
 
-  constructor(random: Random, tell: Tell) {
+  /** `answering` teaches a phone what to do with calls. */
+  constructor(random: Random, tell: Tell, answering: (phone: Phone) => void) {
     this.#random = random;
     this.#tell = tell;
+    this.#answering = answering;
   }
 
+  /** One that can be woken has a token for each of its contacts. */
   add(world: World, user: string, contacts: number): void {
     const place = this.nextPlace();
-    const uris = [`sip:${user}@${place}`, `sip:${user}@${place};x=second;transport=udp`];
+    const params = ["", ";x=second;transport=udp"];
+    const isWakable = this.#random.chance(0.5);
+    const uris = params.map((list, at) => {
+      const push = `;pn-provider=apns;pn-param=TEAM123456.org.example.voip;pn-prid=${place}-${at}`;
+      return `sip:${user}@${place}${list}${isWakable ? push : ""}`;
+    });
+    const phone = world.phone(user, place);
+    this.#answering(phone);
     this.all.push({
       user,
-      phone: world.phone(user, place),
+      phone,
       uris: uris.slice(0, contacts),
       lifetimeSec: this.#random.pick(LIFETIMES_SEC),
       place,
@@ -70,9 +81,19 @@ export class Devices {
 
   /** Sends one REGISTER of a random kind, and says which. */
   register(device: Device): string {
+    const kinds = [...KINDS, "register", "register", "register", "register"] as const;
+    return this.#registerAs(device, this.#random.pick<Kind>(kinds));
+  }
+
+  /** A device comes back that was pushed to: from where it was or from elsewhere, as it was or after a reboot. */
+  wakeUp(device: Device): string {
+    if (this.#random.chance(0.4)) this.change(device);
+    return this.#registerAs(device, "register");
+  }
+
+  #registerAs(device: Device, kind: Kind): string {
     const random = this.#random;
     const { uris } = device;
-    const kind = random.pick<Kind>([...KINDS, "register", "register", "register", "register"]);
     const unwanted = unwantedOf(kind, uris);
     const isNamed = kind !== "star" && kind !== "fetch";
     const wanted = isNamed ? uris.filter((uri) => !unwanted.includes(uri)) : [];
@@ -109,6 +130,7 @@ export class Devices {
   change(device: Device): string {
     if (this.#random.chance(0.5)) {
       device.place = this.nextPlace();
+      device.phone.moveTo(device.place);
       return `${device.uris[0]} moves to ${device.place}`;
     }
     device.callId = `call-${this.nextPlace()}`;

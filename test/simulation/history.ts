@@ -4,14 +4,25 @@
  */
 import type { Mode } from "../../src/location/binding.ts";
 import type { RegisterPolicy } from "../../src/registrar/register-policy.ts";
+import { pushPolicyOf } from "../support/fake-gateway.ts";
 import { FaultyStore } from "../support/faulty-store.ts";
 import type { Weather } from "../support/memory-network.ts";
 import { methodOf, statusOf } from "../support/messages.ts";
 import { VirtualClock } from "../support/virtual-clock.ts";
-import { POLICY, SERVER_PLACE, World } from "../support/world.ts";
+import { POLICY, SERVER_PLACE, World, type WorldOptions } from "../support/world.ts";
+import { uriOf } from "./account.ts";
+import { Answering } from "./answering.ts";
+import { Callers } from "./caller.ts";
 import { type Device, Devices } from "./devices.ts";
-import { checkAlways, fail, nothingIsLeftBehind } from "./invariants.ts";
+import {
+  checkAlways,
+  everyCallEnds,
+  fail,
+  nobodyRingsTwice,
+  nothingIsLeftBehind,
+} from "./invariants.ts";
 import { Ledger } from "./ledger.ts";
+import { Provider } from "./provider.ts";
 import { Random } from "./random.ts";
 import { Whims } from "./whims.ts";
 
@@ -29,6 +40,12 @@ export class History {
   readonly #devices: Devices;
   readonly #ledger: Ledger;
   readonly #whims: Whims;
+  readonly #provider: Provider;
+  readonly #callers: Callers;
+  readonly #push: NonNullable<WorldOptions["push"]>;
+  /** Wakes that ended with the device's return, and those that a kill -9 cut short. */
+  woken = 0;
+  cutShort = 0;
   #store = new FaultyStore(this.#clock);
   #policy: RegisterPolicy;
   #world: World;
@@ -51,15 +68,28 @@ export class History {
       expiresRangePercent: random.pick([0, 0, 40]),
       upstreamMarginSec: random.pick([2, 2, 0, 10]),
     };
-    this.#world = new World({ clock: this.#clock, store: this.#store, policy: this.#policy });
+    this.#push = {
+      budget: { perCaller: 0, perDevice: 0, total: 0 },
+      waitingStatus: random.pick([0, 180, 182]),
+      afterExpiryMs: random.pick([0, 60_000, 600_000]),
+    };
+    this.#devices = new Devices(
+      random,
+      (text, asked) => this.#ledger.asks(text, asked),
+      (phone) => new Answering(phone, this.#clock, random),
+    );
+    const note = (text: string): void => this.#note(text);
+    const parts = { clock: this.#clock, random, devices: this.#devices, note };
+    this.#provider = new Provider(parts);
+    this.#world = this.#open();
     this.#ledger = new Ledger(this.#world, {
       users: USERS,
       policy: this.#policy,
-      note: (text) => this.#note(text),
+      note,
     });
     const { main } = this.#world;
     this.#whims = new Whims({ main, clock: this.#clock, random }, this.#ledger);
-    this.#devices = new Devices(random, (text, asked) => this.#ledger.asks(text, asked));
+    this.#callers = new Callers({ main, clock: this.#clock, random });
     for (const user of USERS) {
       for (let left = random.pick([2, 2, 3]); left > 0; left -= 1) {
         this.#devices.add(this.#world, user, random.pick([1, 1, 2]));
@@ -79,7 +109,7 @@ export class History {
       for (let step = 0; step < STEPS; step += 1) {
         // oxlint-disable-next-line no-await-in-loop -- A history is one step after the other.
         await this.#step();
-        checkAlways(this.#ledger);
+        this.#check();
       }
       this.#comeToRest();
     } catch (cause) {
@@ -90,6 +120,15 @@ export class History {
     }
   }
 
+  /** A midreg with the present settings and what is on the disk. */
+  #open(after?: World): World {
+    const gateway = this.#provider.open();
+    const { afterExpiryMs = 0 } = this.#push;
+    const policy = { ...this.#policy, push: pushPolicyOf(gateway, { afterExpiryMs }) };
+    const around = after === undefined ? { clock: this.#clock } : { after };
+    return new World({ ...around, store: this.#store, policy, gateway, push: this.#push });
+  }
+
   #note(text: string): void {
     const seconds = (this.#clock.nowMs() - Date.UTC(2026, 0, 1)) / 1000;
     this.#log.push(`${seconds.toFixed(3)} ${text}`);
@@ -97,16 +136,29 @@ export class History {
 
   async #step(): Promise<void> {
     const roll = this.#random.fraction();
-    if (roll < 0.38) return this.#note(this.#devices.register(this.#devices.any()));
-    if (roll < 0.43) return this.#sendAgain(this.#devices.any());
-    if (roll < 0.46) return this.#intrude();
-    if (roll < 0.54) return this.#note(this.#devices.change(this.#devices.any()));
-    if (roll < 0.84) return this.#pass(this.#random.pick([0.01, 0.1, 1, 5, 12, 30, 70]));
-    if (roll < 0.91) return this.#changeMain();
-    if (roll < 0.95) return this.#changeWeather();
-    if (roll < 0.975) return this.#changeStore();
-    if (roll < 0.98) return this.#resync();
+    if (roll < 0.34) return this.#note(this.#devices.register(this.#devices.any()));
+    if (roll < 0.38) return this.#sendAgain(this.#devices.any());
+    if (roll < 0.41) return this.#intrude();
+    if (roll < 0.48) return this.#note(this.#devices.change(this.#devices.any()));
+    if (roll < 0.76) return this.#pass(this.#random.pick([0.01, 0.1, 1, 5, 12, 30, 70]));
+    if (roll < 0.82) return this.#changeMain();
+    if (roll < 0.86) return this.#changeWeather();
+    if (roll < 0.88) return this.#changeStore();
+    if (roll < 0.89) return this.#resync();
+    if (roll < 0.98) return this.#call();
     return this.#killAndStart();
+  }
+
+  /** Somebody calls, or gives up; a kill -9 comes into the wake now and then. */
+  async #call(): Promise<void> {
+    const random = this.#random;
+    const contacts = USERS.flatMap((user) => this.#world.main.contactsFor(uriOf(user)));
+    if (contacts.length === 0) return;
+    if (random.chance(0.15)) return this.#note(this.#callers.cancel());
+    this.#note(this.#callers.call(random.pick(contacts)));
+    if (random.chance(0.8)) return;
+    this.#pass(random.pick([0.003, 0.03, 0.3, 3]));
+    await this.#killAndStart();
   }
 
   #pass(seconds: number): void {
@@ -166,11 +218,19 @@ export class History {
       this.#policy = { ...this.#policy, mode: this.#random.pick(MODES) };
     }
     this.#note(`midreg is killed and starts in ${this.#policy.mode} mode, ${kept.length} kept`);
+    this.#countWakes();
+    this.cutShort += this.#world.recording.gauge("wakes_pending", {}) ?? 0;
     this.#store = new FaultyStore(this.#clock, this.#store.inner);
-    this.#world = new World({ after: this.#world, store: this.#store, policy: this.#policy });
+    this.#world = this.#open(this.#world);
+    this.#callers.restarts();
     const failedAtMs = this.#failedAtMs;
     this.#ledger.restarts({ world: this.#world, policy: this.#policy }, { kept, failedAtMs });
     await this.#world.server.start();
+  }
+
+  #countWakes(): void {
+    const { metrics } = this.#world.recording;
+    this.woken += metrics.counter("wakes_total", { result: "registered", purpose: "call" }).n;
   }
 
   /** The network: decides what becomes of a datagram, and shows it to the ledger. */
@@ -189,6 +249,7 @@ export class History {
   }
 
   #showSent(text: string, to: string): void {
+    this.#callers.sees(text);
     if (to !== this.#world.main.place) this.#showAnswer(text);
     else if (methodOf(text) === "REGISTER") this.#ledger.sendsUpstream(text);
   }
@@ -197,27 +258,36 @@ export class History {
     if (statusOf(text) > 0) this.#ledger.answers(text);
   }
 
+  #check(): void {
+    checkAlways(this.#ledger);
+    nobodyRingsTwice(this.#callers);
+  }
+
   /** Lets everything come to rest, and looks at what is left. */
   #comeToRest(): void {
     this.#note("all is calm");
     this.#weather = { loss: 0, delayMs: 1, doubling: 0 };
     this.#whims.calmDown();
+    this.#provider.isDeaf = true;
     this.#store.isFailing = false;
     for (let minutes = 0; minutes < 2 || !this.#isQuiet(); minutes += 1) {
       if (minutes === 60) fail("it does not come to rest");
       this.#world.pass(60);
-      checkAlways(this.#ledger);
+      this.#check();
     }
     this.#world.pass(40);
-    checkAlways(this.#ledger);
+    this.#check();
     nothingIsLeftBehind(this.#ledger);
+    everyCallEnds(this.#callers);
+    this.#countWakes();
     for (const device of this.#devices.all) this.#nobodyIsLockedOut(device);
   }
 
   #isQuiet(): boolean {
     const { store, recording } = this.#world;
     const owed = recording.gauge("deregistrations_pending", {});
-    return store.status().bindings === 0 && owed === 0;
+    const live = recording.gauge("sip_transactions", { kind: "server" });
+    return store.status().bindings === 0 && owed === 0 && live === 0;
   }
 
   /** After the worst, every device can register again, and leave. */

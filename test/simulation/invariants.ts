@@ -3,6 +3,7 @@
  * which seed. What the main registrar has done without midreg being able to know is excused by name.
  */
 import type { Binding } from "../../src/location/binding.ts";
+import { withoutPush } from "../../src/location/push-params.ts";
 import { type Contact, contactsOf } from "../../src/sip/contact.ts";
 import type { SipResponse } from "../../src/sip/message.ts";
 import {
@@ -13,6 +14,7 @@ import {
   UPSTREAM_TIMEOUT_MS,
   uriOf,
 } from "./account.ts";
+import type { Callers } from "./caller.ts";
 
 /** Longest time between a decision and its commit in a simulated store. */
 const COMMIT_MS = 501;
@@ -73,14 +75,19 @@ export function answerSaysWhatIsStored(
   if (listed === undefined || listed === "*") return fail("a 200 without a list of contacts");
   const stored = account.bindings(asked.user);
   for (const contact of listed) checkListed(account, contact, stored);
-  const uris = new Set(listed.map(({ uri }) => uri));
+  const uris = new Set(listed.map(({ uri }) => bare(uri)));
   const left = stored.find(
-    ({ expiresAtMs, contact }) => expiresAtMs > account.nowMs + 1000 && !uris.has(contact),
+    ({ expiresAtMs, contact }) => expiresAtMs > account.nowMs + 1000 && !uris.has(bare(contact)),
   );
   if (left !== undefined) fail(`${left.contact} is stored but not listed`);
-  for (const uri of asked.wanted) if (!uris.has(uri)) fail(`${uri} is not in its own 200`);
-  for (const uri of asked.unwanted) if (uris.has(uri)) fail(`${uri} is still in its own 200`);
+  for (const uri of asked.wanted) if (!uris.has(bare(uri))) fail(`${uri} is not in its own 200`);
+  for (const uri of asked.unwanted) if (uris.has(bare(uri))) fail(`${uri} is still in its own 200`);
   if (asked.kind === "star" && uris.size > 0) fail("something is left after a star");
+}
+
+/** How other devices of the user are woken is in no answer. */
+function bare(uri: string): string {
+  return withoutPush(uri) ?? uri;
 }
 
 function checkListed(
@@ -88,7 +95,7 @@ function checkListed(
   { uri, expires = 0 }: Contact,
   stored: readonly Binding[],
 ): void {
-  const expiresAtMs = stored.find(({ contact }) => contact === uri)?.expiresAtMs ?? 0;
+  const expiresAtMs = stored.find(({ contact }) => bare(contact) === bare(uri))?.expiresAtMs ?? 0;
   const leftMs = expiresAtMs - nowMs;
   // The answer was written before the commit, half a second ago at most, and says 1 s at least.
   const leastMs = expires === 1 ? -COMMIT_MS : (expires - 1) * 1000;
@@ -196,6 +203,19 @@ export function nothingIsLeftBehind({ world: { recording } }: Account): void {
   if (client > 1) fail(`${client} client transactions are left`);
   const inFlight = recording.gauge("registers_in_flight", {});
   if (inFlight !== 0) fail(`${inFlight} REGISTERs are counted in flight`);
+  const waking = recording.gauge("wakes_pending", {});
+  const held = recording.gauge("wake_requests_held", {});
+  if (waking !== 0 || held !== 0) fail(`${held} requests wait for ${waking} devices`);
+}
+
+/** Promise 6: one INVITE for each contact and call, however its device wakes; a midreg that was killed has forgotten. */
+export function nobodyRingsTwice({ doubled }: Pick<Callers, "doubled">): void {
+  if (doubled.length > 0) fail(`rung more than once: ${doubled.join(", ")}`);
+}
+
+/** Whoever midreg has told that it is at it hears how the call ends, unless midreg was killed. */
+export function everyCallEnds({ open }: Pick<Callers, "open">): void {
+  if (open.length > 0) fail(`calls without an end: ${open.join(", ")}`);
 }
 
 /** Ends a history. */

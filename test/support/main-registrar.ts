@@ -35,6 +35,8 @@ export class MainRegistrar {
   isStrict = false;
   /** Replaces the usual answer to a REGISTER. */
   answering: Answering | undefined;
+  /** Called for every response that it gets. */
+  onResponse: (text: string) => void = () => undefined;
   /** Further header lines of its 200. */
   extraHeaders: readonly string[] = [];
   readonly #network: MemoryNetwork;
@@ -85,6 +87,7 @@ export class MainRegistrar {
     const method = methodOf(text);
     if (method === "") {
       this.responses.push(text);
+      this.onResponse(text);
       return;
     }
     if (method !== "REGISTER") {

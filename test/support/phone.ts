@@ -26,6 +26,8 @@ export class Phone {
   cseq = 0;
   readonly #network: MemoryNetwork;
   readonly #server: string;
+  /** Where it is reached. */
+  #reachedAt: string;
   #branches = 0;
 
   constructor(
@@ -36,8 +38,16 @@ export class Phone {
     this.#server = options.server;
     this.user = options.user;
     this.place = options.place;
+    this.#reachedAt = options.place;
     this.callId = `call-of-${options.user}-${options.place}`;
-    network.listen(options.place, (text, address, port) => this.#hear(text, `${address}:${port}`));
+    this.moveTo(options.place);
+  }
+
+  /** It is reached at another place from now on, and at no other. */
+  moveTo(place: string): void {
+    this.#network.leave(this.#reachedAt);
+    this.#reachedAt = place;
+    this.#network.listen(place, (text, address, port) => this.#hear(text, `${address}:${port}`));
   }
 
   get contact(): string {
