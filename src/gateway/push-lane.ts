@@ -166,7 +166,10 @@ export class PushLane {
       .catch((error: unknown) => this.#failedInside(error));
     this.#inFlight -= 1;
     this.#learn(attempt, clock.nowMs() - startedMs);
-    if (!isOver(entry)) this.#settle(entry, attempt);
+    if (!isOver(entry)) {
+      entry.phase = "waiting";
+      this.#settle(entry, attempt);
+    }
     this.#pump();
   }
 
@@ -233,7 +236,6 @@ export class PushLane {
       return;
     }
     retried();
-    entry.phase = "waiting";
     entry.callOffRetry = clock.after(delayMs, () => {
       entry.phase = "ready";
       this.#makeReady(entry);
@@ -258,11 +260,13 @@ export class PushLane {
 
   #finish(entry: Entry, outcome: PushOutcome): void {
     if (isOver(entry)) return;
+    // An abort makes an exception with a stack, and tells all who listen: for those only whose sender is still at it.
+    const isUnderWay = entry.phase === "in-flight";
     entry.phase = "over";
     this.#all.delete(entry);
     entry.callOffDeadline();
     entry.callOffRetry();
-    entry.abort.abort();
+    if (isUnderWay) entry.abort.abort();
     entry.done(outcome);
   }
 }
