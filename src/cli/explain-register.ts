@@ -6,11 +6,11 @@ import type { Settings } from "../config/settings.ts";
 import { addressGroups } from "../location/network.ts";
 import { explainRules } from "../registrar/explain-rules.ts";
 import { readRegister } from "../registrar/read-register.ts";
-import type { RegisterPolicy } from "../registrar/register-policy.ts";
 import { mismatchOf, RegisterFacts, type RegisterOrigin } from "../registrar/rules.ts";
 import type { SipRequest } from "../sip/message.ts";
 import { paramValue } from "../sip/params.ts";
 import { parseMessage } from "../sip/parse-message.ts";
+import { isOwnHostBy } from "./own-hosts.ts";
 import { buildRegisterPolicy, buildRegisterRules } from "./register-policy.ts";
 import { outcomeLines } from "./rule-outcome.ts";
 
@@ -55,7 +55,7 @@ export function explainRegister(settings: Settings, question: RegisterQuestion):
     "",
     rule === undefined ? "In force, without a rule:" : `In force, * by rule ${policy.rule}:`,
     ...outcomeLines({ ...general, ...settings.rules[matched], policy }, general),
-    ...refusalLines(request, policy, address),
+    ...refusalLines(readRegister(request, policy, address, isOwnHostBy(settings))),
     "",
   ].join("\n");
 }
@@ -107,7 +107,6 @@ function verdictLines(verdicts: ReturnType<typeof explainRules>): string[] {
 }
 
 /** What the REGISTER is answered before anything is looked up, if it is. */
-function refusalLines(request: SipRequest, policy: RegisterPolicy, address: string): string[] {
-  const ask = readRegister(request, policy, address);
+function refusalLines(ask: ReturnType<typeof readRegister>): string[] {
   return "status" in ask ? ["", `It is refused with ${ask.status} ${ask.reason}.`] : [];
 }

@@ -2,7 +2,7 @@
  * The composition root: builds every adapter from the settings, starts them in order, and takes them
  * down again in the other order.
  */
-import { networkInterfaces, uptime } from "node:os";
+import { uptime } from "node:os";
 import { join } from "node:path";
 import { KeyedIds } from "../auth/keyed-ids.ts";
 import type { Settings } from "../config/settings.ts";
@@ -27,6 +27,7 @@ import { DATABASE_FILE, MIGRATIONS_DIR, makeDataDirectory } from "./data-directo
 import { buildGateway, reloadGateway } from "./gateway.ts";
 import { readInstallSecrets, reloadSecrets } from "./install-secret.ts";
 import type { Logger } from "./logger.ts";
+import { isWildcard, ownHosts } from "./own-hosts.ts";
 import { buildLookup, buildRegisterPolicy, buildRegisterRules } from "./register-policy.ts";
 import { removeAdminPlace, writeAdminPlace } from "./running-place.ts";
 import { StartError } from "./start-error.ts";
@@ -291,10 +292,6 @@ function refuseLoop(name: string, target: Target | undefined, settings: Settings
   );
 }
 
-function isWildcard(address: string): boolean {
-  return address === "0.0.0.0" || address === "::";
-}
-
 /**
  * The first address of each main registrar, the default one first.
  *
@@ -347,13 +344,6 @@ type UpstreamServerOptions = Pick<
 async function localAddress(toward: Target | undefined): Promise<string | undefined> {
   if (toward === undefined) return undefined;
   return localAddressToward(toward).catch(() => undefined);
-}
-
-/** Names and addresses of this machine, as far as a listener is bound to all of them. */
-function ownHosts({ listeners }: Settings): readonly string[] {
-  if (!listeners.some(({ address }) => isWildcard(address))) return [];
-  const addresses = Object.values(networkInterfaces()).flatMap((entries) => entries ?? []);
-  return ["localhost", ...addresses.map(({ address }) => bracketAddress(address))];
 }
 
 interface AdminParts extends Outside {

@@ -215,6 +215,17 @@ rules: [{name: one, set: {${name}: "${given}"}}]
     expect(out).toMatch(/\n\nIt is refused with 423 Interval Too Brief\.\n$/u);
   });
 
+  test.each([
+    ["its sender", "<sip:198.51.100.7;lr>", false],
+    ["midreg, and its sender behind it", "<sip:10.0.0.1;lr>, <sip:198.51.100.7;lr>", false],
+    ["another", "<sip:203.0.113.9;lr>", true],
+    ["another behind midreg", "<sip:[::1]:5070;lr>, <sip:203.0.113.9;lr>", true],
+  ])("says whether a Path to %s is refused", async (_, path, isRefused) => {
+    const text = REGISTER.replace("User-Agent", `Path: ${path}\r\nUser-Agent`);
+    const { out } = await explain(text.replace("expires=600", "expires=900"));
+    expect(out.includes("It is refused with 403 Path leads elsewhere.")).toBe(isRefused);
+  });
+
   test.each<[string, string | undefined, readonly string[], string]>([
     ["no file", undefined, [], "cannot be read: no such file"],
     [

@@ -1,6 +1,6 @@
 /** Pings on real connections: who is asked over which, what is answered, and who is found dead. */
 import { beforeAll, describe, expect, test, vi } from "vitest";
-import { answerTo, methodOf } from "../support/messages.ts";
+import { answerTo, methodOf, statusOf } from "../support/messages.ts";
 import { waitUntil } from "../support/wait-until.ts";
 import type { StreamPhone, StreamTransport } from "./stream-phone.ts";
 import { StreamScene } from "./stream-scene.ts";
@@ -69,6 +69,9 @@ describe("with nathelper.natping_tcp", () => {
       phone.send("\r\n\r\n");
       const pongs = (): number => phone.heard.filter((text) => text === "\r\n").length - before;
       await waitUntil("a pong", () => pongs() === 1, SOON);
+      // What the device asks by itself is answered on its connection, too.
+      const cseq = phone.write("OPTIONS", `sip:127.0.0.1:${scene.portOf(transport)}`);
+      expect(statusOf(await phone.answerTo(cseq))).toBe(200);
       phone.answering = () => undefined;
       await waitUntil("it is found dead", async () => (await contactOf(user)) === undefined, SOON);
       const to = `sip:${user}@sip.test`;
