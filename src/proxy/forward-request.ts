@@ -116,9 +116,18 @@ export function branchToDevice(
   const { isAsleep } = forwarding.input;
   const device = deviceOf(forwarding.input, flows[0]);
   const [first, ...others] = flows.filter((flow) => !isAsleep(flow));
-  if (first !== undefined) return { ...branchTo(forwarding, [first, ...others], usesPath), device };
   const asleep = { flows, usesPath, isInDialog: false };
+  if (first !== undefined) {
+    const branch = { ...branchTo(forwarding, [first, ...others], usesPath), device };
+    const isWakeable = mayWake(forwarding) && flows.some(({ push }) => push !== "");
+    return isWakeable ? { ...branch, wakeable: { ...asleep, isLost: true } } : branch;
+  }
   return { ...branchTo(forwarding, flows, usesPath), device, asleep };
+}
+
+/** Strangers have nobody pushed to, and inside of dialogs it takes a reference (RFC 8599 section 6.2.3). */
+function mayWake({ input: { sender, request } }: Forwarding): boolean {
+  return sender !== "stranger" && request.toTag === "";
 }
 
 /** A device is an instance of an address-of-record (RFC 5626 section 7). */

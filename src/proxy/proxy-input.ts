@@ -113,6 +113,8 @@ export interface RelayBranch {
   readonly others?: readonly RelayBranch[];
   /** There when the device has to be woken first; then another branch takes the place of this one. */
   readonly asleep?: Sleeper;
+  /** There when the device can be woken, in case that all its flows turn out to be dead. */
+  readonly wakeable?: Sleeper;
 }
 
 /** A device that a request is for, and that has to be woken for it. */
@@ -123,6 +125,8 @@ export interface Sleeper {
   readonly usesPath: boolean;
   /** Whether it follows the route of its dialog, to the flow of the device. */
   readonly isInDialog: boolean;
+  /** Whether the request has gone over its flows already, in vain. */
+  readonly isLost?: boolean;
 }
 
 export type ProxyDecision =

@@ -69,6 +69,12 @@ export class Branch implements AttemptUser, TimerOwner {
     return this.#heard !== undefined && this.#heard === this.#attempt?.transaction;
   }
 
+  /** Nothing is expected from it any more; nobody hears of it. */
+  abandon(): void {
+    this.#attempt?.transaction?.abandon();
+    this.#end();
+  }
+
   onResponse(response: SipResponse): void {
     if (response.status < 200) this.#provisional(response.status);
     else this.#end();

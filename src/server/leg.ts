@@ -2,7 +2,7 @@ import type { RelayBranch } from "../proxy/proxy-input.ts";
 import type { SipResponse } from "../sip/message.ts";
 import { Branch, type BranchFailure, type BranchModules, type BranchUser } from "./branch.ts";
 import type { FlowEnds } from "./flow-ends.ts";
-import { MAX_WAIT_MS, TIMER_C_MS } from "./limits.ts";
+import { FAIL_OVER_MS, MAX_WAIT_MS, TIMER_C_MS } from "./limits.ts";
 import type { Timer, TimerOwner } from "./timer-queue.ts";
 
 /** Why a leg is not wanted any more. */
@@ -73,6 +73,9 @@ export class Leg implements BranchUser, HeldBranch, TimerOwner {
   #ctid: string | undefined;
   #held: HeldUser | undefined;
   #holdTimer: Timer | undefined;
+  #silenceTimer: Timer | undefined;
+  /** Whether its device has been woken because its flows were dead, which is done once. */
+  #hasWoken = false;
   #left: readonly RelayBranch[] = [];
   #branch: Branch | undefined;
   #breadth = 0;
@@ -122,6 +125,7 @@ export class Leg implements BranchUser, HeldBranch, TimerOwner {
     this.#wait();
     this.#held = this.#user.wake(this, branch);
     if (this.#held === undefined) this.resolve(branch);
+    return undefined;
   }
 
   resolve(branch: RelayBranch): boolean {
@@ -147,15 +151,23 @@ export class Leg implements BranchUser, HeldBranch, TimerOwner {
     this.#branch?.cancel();
   }
 
-  onTimer(): void {
-    this.cancel("timeout");
+  onTimer(what: string): void {
+    if (what === "hold") return this.cancel("timeout");
+    // A device that listens says 100 at least (RFC 3261 section 17.2.1).
+    if (this.#state !== "live" || this.#left.length > 0) return undefined;
+    this.#branch?.abandon();
+    this.#flowFailed();
+    if (!this.#wakeUp()) this.#fail(this.#plan.isEdge ? "flow-failed" : "timeout");
+    return undefined;
   }
 
   onBranchResponse(_: Branch, response: SipResponse): void {
     const { status } = response;
+    this.#silenceTimer?.cancel();
     // RFC 5626 section 7: 430, or 408, means that this flow does not lead to the device.
     if (status === 430) this.#flowFailed();
-    if ((status === 430 || status === 408) && this.#tryNext()) return;
+    const isAway = status === 430 || status === 408;
+    if (isAway && (this.#tryNext() || this.#wakeUp())) return;
     if (status >= 200) this.#state = "ended";
     this.#held?.onResponse?.(status);
     this.#user.onLegResponse(this, response);
@@ -166,8 +178,24 @@ export class Leg implements BranchUser, HeldBranch, TimerOwner {
     // Without a provisional response the sender of anything but an INVITE has given up by now, too.
     const isSilent = failure === "timeout" && this.#plan.method === "INVITE";
     if (isDead || isSilent) this.#flowFailed();
-    if ((isDead || isSilent) && this.#tryNext()) return;
+    if ((isDead || isSilent) && (this.#tryNext() || this.#wakeUp())) return;
     this.#fail(this.#plan.isEdge && (isDead || isSilent) ? "flow-failed" : failure);
+  }
+
+  /**
+   * The connection of a phone that sleeps looks open long after nothing comes through it any more: where its flows turn
+   * out to be dead, the device is woken, once. Whether somebody sees to that.
+   */
+  #wakeUp(): boolean {
+    const { branch } = this.#plan;
+    if (branch?.wakeable === undefined || this.#hasWoken || this.#state !== "live") return false;
+    this.#hasWoken = true;
+    this.#breadth = 0;
+    this.#wait();
+    this.#held = this.#user.wake(this, { ...branch, asleep: branch.wakeable });
+    if (this.#held === undefined) this.#holdTimer?.cancel();
+    if (this.#held === undefined) this.#state = "live";
+    return this.#held !== undefined;
   }
 
   #flowFailed(): void {
@@ -197,11 +225,17 @@ export class Leg implements BranchUser, HeldBranch, TimerOwner {
     const { method, mark } = this.#plan;
     const plan = { text: withBreadth(text, this.#breadth), nextHop, method, mark };
     this.#branch = new Branch(plan, this, this.#modules);
+    this.#silenceTimer?.cancel();
+    const isWakeable = this.#plan.branch?.wakeable !== undefined && !this.#hasWoken;
+    if (isWakeable && method === "INVITE") {
+      this.#silenceTimer = this.#modules.timers.start(FAIL_OVER_MS, this, "silence");
+    }
     this.#branch.start();
   }
 
   #fail(failure: LegFailure): void {
     this.#holdTimer?.cancel();
+    this.#silenceTimer?.cancel();
     this.#state = "ended";
     this.#user.onLegFailure(this, failure);
   }

@@ -181,8 +181,10 @@ export class Waker implements WakeUser {
 
   /** Without a push: the way there was may lead to the device still. */
   #sendNow({ goesOnAnyway }: WakeAsk, held: HeldBranch, branch: RelayBranch): HeldUser {
-    const expiresAtMs = branch.asleep?.flows[0].expiresAtMs ?? 0;
-    if (goesOnAnyway || expiresAtMs > this.#modules.nowMs()) held.resolve(branch);
+    const { asleep } = branch;
+    const expiresAtMs = asleep?.flows[0].expiresAtMs ?? 0;
+    const isThere = expiresAtMs > this.#modules.nowMs() && asleep?.isLost !== true;
+    if (goesOnAnyway || isThere) held.resolve(branch);
     else held.giveUp();
     return NOBODY;
   }

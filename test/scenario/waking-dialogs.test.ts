@@ -125,3 +125,49 @@ describe("a request inside of a dialog", () => {
     expect(dialog.sleep.pushes).toEqual([]);
   });
 });
+
+test("a device that has subscribed is woken for what it is notified of, by the reference in its SUBSCRIBE", async () => {
+  const sleep = await SleepWorld.start({ pushPolicy: { hasPurr: true } });
+  const phone = sleep.sleeper();
+  const purr = /\+sip\.pnspurr="([^"]+)"/u.exec(headerLine(phone.last, "Feature-Caps"))?.[1] ?? "";
+  const contact = contactOf(BED).replace(">", `;pn-purr=${purr}>`);
+  phone.send(
+    message(
+      "SUBSCRIBE sip:bob@sip.test SIP/2.0",
+      `Via: SIP/2.0/UDP ${BED};branch=z9hG4bK-subscribe`,
+      "Max-Forwards: 70",
+      "From: <sip:alice@sip.test>;tag=uac",
+      "To: <sip:bob@sip.test>",
+      "Call-ID: subscription",
+      "CSeq: 1 SUBSCRIBE",
+      `Contact: ${contact}`,
+      "Event: dialog",
+      "Content-Length: 0",
+    ),
+  );
+  sleep.pass(1);
+  const subscribe = sleep.world.main.requests[0] ?? "";
+  expect(subscribe).not.toContain(TOKEN);
+  const target = headerLine(subscribe, "Contact").replace(/^<(.*)>$/u, "$1");
+  const routes = headerLines(subscribe, "Record-Route");
+  expect([target.includes(";pn-purr="), routes.length]).toEqual([true, 1]);
+  sleep.pass(60);
+  const notify = message(
+    `NOTIFY ${target} SIP/2.0`,
+    `Via: SIP/2.0/UDP ${MAIN};branch=z9hG4bK-notify`,
+    ...routes.map((route) => `Route: ${route}`),
+    "Max-Forwards: 70",
+    "From: <sip:bob@sip.test>;tag=uas",
+    "To: <sip:alice@sip.test>;tag=uac",
+    "Call-ID: subscription",
+    "CSeq: 2 NOTIFY",
+    "Content-Length: 0",
+  );
+  sleep.world.network.send(notify, MAIN, "192.0.2.1:5060");
+  sleep.pass(0.1);
+  expect(sleep.pushes).toEqual(["request"]);
+  expect(got(phone, "NOTIFY")).toEqual([]);
+  phone.register({ contact: contactOf(BED), expires: 600 });
+  sleep.pass(0.5);
+  expect(got(phone, "NOTIFY")).toHaveLength(1);
+});

@@ -163,6 +163,7 @@ describe("devices that are awake", () => {
   test("need no push for a while after they were heard, if that is wanted", async () => {
     const sleep = await SleepWorld.start({ push: { skipMs: 60_000 } });
     const phone = sleep.sleeper();
+    answers(phone, 180);
     sleep.call();
     expect(sleep.pushes).toEqual([]);
     expect(got(phone)).toHaveLength(1);

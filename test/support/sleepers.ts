@@ -86,6 +86,12 @@ export class SleepWorld {
 
   /** The caller gives up. */
   cancel(callId = "call-1"): void {
+    this.sendCancel(callId);
+    this.pass(0.1);
+  }
+
+  /** The same, and no time passes. */
+  sendCancel(callId = "call-1"): void {
     const text = message(
       `CANCEL ${this.contacts[0] ?? ""} SIP/2.0`,
       `Via: SIP/2.0/UDP ${MAIN};branch=z9hG4bK-${callId}`,
@@ -97,7 +103,6 @@ export class SleepWorld {
       "Content-Length: 0",
     );
     this.world.main.send(text, this.world.transport.listeners[0]?.sentBy ?? "");
-    this.pass(0.1);
   }
 
   /** What the caller has heard of a call, repetitions left out: the main registrar sends no ACK here. */
