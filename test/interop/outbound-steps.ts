@@ -38,6 +38,19 @@ export function outboundSteps(world: World): Step[] {
       deepStrictEqual(phone.count(/-> \S+\nINVITE sip:/gu), 1);
       return "";
     }),
+    step("one that it rejects is busy to the caller, and not merged", async () => {
+      const { phone, caller } = phones;
+      if (phone === undefined || caller === undefined) throw new Error("not registered");
+      phone.forget();
+      caller.forget();
+      caller.dial(PHONE);
+      await phone.event("CALL_INCOMING", EVENT_MS);
+      phone.hangUp();
+      const reason = await caller.event("CALL_CLOSED", EVENT_MS);
+      ok(reason.startsWith("486"), `the caller was told ${reason}`);
+      deepStrictEqual(phone.count(/-> \S+\nINVITE sip:/gu), 1);
+      return reason;
+    }),
     step("it unregisters both, and Kamailio forgets it", async () => {
       deepStrictEqual(await phones.phone?.quit(), 0);
       await until(`${PHONE} is gone`, EVENT_MS, async () =>

@@ -196,6 +196,20 @@ describe("the protocol floor", () => {
   });
 });
 
+describe("ciphers", () => {
+  test.each(["NULL-SHA256", "AECDH-AES256-SHA", "ADH-AES256-GCM-SHA384", "PSK-AES256-CBC-SHA"])(
+    "that hide nothing, or prove nobody, are not agreed on: %s",
+    async (ciphers) => {
+      const { listener } = await fixture.start(["tls"]);
+      const options = { maxVersion: "TLSv1.2", rejectUnauthorized: false } as const;
+      const weak = { ...options, ciphers: `${ciphers}:@SECLEVEL=0` };
+      expect(await tryConnect(listener, weak)).toMatch(/HANDSHAKE_FAILURE|NO_CIPHER|ECONNRESET/u);
+      const strong = await tryConnect(listener, options);
+      expect(typeof strong === "string" ? strong : fixture.adopt(strong).isClosed).toBe(false);
+    },
+  );
+});
+
 describe("a certificate of who connects", () => {
   test.each([
     ["none", "no certificate", true],
