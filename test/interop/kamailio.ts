@@ -13,6 +13,8 @@ export interface KamailioCounters {
   readonly contacts: number;
   /** INVITEs whose caller has proven who it is. */
   readonly invites: number;
+  /** Flows that were answered for with 430. */
+  readonly deadFlows: number;
 }
 
 /** A contact as Kamailio keeps it. */
@@ -22,6 +24,13 @@ export interface KamailioBinding {
   readonly cseq: number;
 }
 
+/** A flow as it keeps it (RFC 5626). */
+interface KamailioFlow {
+  readonly path: string;
+  readonly regId: number;
+}
+
+const FLOW = /Path: (?<path>\S+)\s[^}]*?Reg-Id: (?<regId>\d+)/gu;
 const BINDING = /Address: (?<contact>\S+)\s[^}]*?Call-ID: (?<callId>\S+)\s+CSeq: (?<cseq>\d+)/gu;
 const TEMPLATE = new URL("./kamailio.cfg", import.meta.url);
 const START_MS = 10_000;
@@ -36,6 +45,10 @@ export interface KamailioOptions {
   readonly tlsPort: number;
   readonly certificate: CertificatePaths;
   readonly caFile: string;
+  /** Tells it from another one on the same stage. */
+  readonly name?: string;
+  /** Whether it does outbound itself. */
+  readonly isOutbound?: boolean;
 }
 
 /** Where it is by TCP and TLS. */
@@ -56,15 +69,15 @@ export class Kamailio {
   }
 
   static async start(stage: Stage, options: KamailioOptions): Promise<Kamailio> {
-    const { port, tlsPort } = options;
-    const control = stage.path("kamailio.sock");
+    const { port, tlsPort, name = "kamailio", isOutbound = false } = options;
+    const control = stage.path(`${name}.sock`);
     const config = readFileSync(TEMPLATE, "utf8")
       .replaceAll("%PORT%", String(port))
       .replaceAll("%TLS_PORT%", String(tlsPort))
-      .replaceAll("%TLS_CONFIG%", stage.path("kamailio-tls.cfg"))
+      .replaceAll("%TLS_CONFIG%", stage.path(`${name}-tls.cfg`))
       .replaceAll("%CONTROL%", control);
-    writeFileSync(stage.path("kamailio.cfg"), config);
-    writeFileSync(stage.path("kamailio-tls.cfg"), tlsConfig(options));
+    writeFileSync(stage.path(`${name}.cfg`), config);
+    writeFileSync(stage.path(`${name}-tls.cfg`), tlsConfig(options));
     // In the foreground, with 512 MB for transactions: enough to hear a storm without midreg.
     const args = [
       "-DD",
@@ -72,11 +85,12 @@ export class Kamailio {
       "-m",
       "512",
       "-f",
-      stage.path("kamailio.cfg"),
+      stage.path(`${name}.cfg`),
+      ...(isOutbound ? ["-A", "WITH_OUTBOUND"] : []),
       "-w",
       stage.directory,
     ];
-    const running = stage.spawn("kamailio", "kamailio", args);
+    const running = stage.spawn(name, "kamailio", args);
     const started = new Kamailio(options, control, running);
     await until("Kamailio answers", START_MS, async () => {
       if (!running.isRunning) throw new Error(`Kamailio ended: ${await running.exited}`);
@@ -103,6 +117,7 @@ export class Kamailio {
       accepted: value("registrar:accepted_regs"),
       contacts: value("usrloc:location_contacts"),
       invites: value("script:invites"),
+      deadFlows: value("script:dead_flows"),
     };
   }
 
@@ -113,6 +128,15 @@ export class Kamailio {
       contact: match.groups?.["contact"] ?? "",
       callId: match.groups?.["callId"] ?? "",
       cseq: Number(match.groups?.["cseq"]),
+    }));
+  }
+
+  /** The flows of a user, as far as they have a Path. */
+  async flowsOf(user: string): Promise<KamailioFlow[]> {
+    const record = await this.#command("ul.lookup", "location", user).catch(() => "");
+    return [...record.matchAll(FLOW)].map((found) => ({
+      path: found.groups?.["path"] ?? "",
+      regId: Number(found.groups?.["regId"]),
     }));
   }
 

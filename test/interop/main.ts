@@ -10,6 +10,7 @@ import { parseArgs } from "node:util";
 import { Stage } from "../support/peers/stage.ts";
 import { Terminal } from "../support/peers/terminal.ts";
 import { callSteps } from "./call-steps.ts";
+import { edgeSteps } from "./edge-steps.ts";
 import { linphoneSteps } from "./linphone-steps.ts";
 import { modeSteps } from "./mode-steps.ts";
 import { pushSteps } from "./push-steps.ts";
@@ -40,6 +41,7 @@ const steps = [
   ...transportSteps(world),
   ...resolverSteps(world),
   ...pushSteps(world),
+  ...edgeSteps(world),
 ];
 await suite.run(
   steps.filter(({ name, isVital }) => isVital === true || name.includes(values.only)),
