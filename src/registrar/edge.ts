@@ -112,8 +112,8 @@ export function replayLines(
   { replay }: Pick<Binding, "replay">,
   { edge, isOutbound }: Pick<RegisterAsk, "edge" | "isOutbound">,
 ): string {
-  if (replay === "" || (edge !== undefined && isOutbound)) return replay;
-  return replay.replaceAll(EDGE_LINES, "");
+  const isTold = edge !== undefined && isOutbound;
+  return isTold || !isFlowUpstream({ replay }) ? replay : replay.replaceAll(EDGE_LINES, "");
 }
 
 /** The Flow-Timer that an answer tells; 0 for none. */

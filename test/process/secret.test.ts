@@ -1,6 +1,9 @@
 /** Dialogs over restarts and rotations of the install secret, with the real store and the compiled program. */
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { expect, onTestFinished, test } from "vitest";
-import { statusOf } from "../support/messages.ts";
+import { headerLine, statusOf } from "../support/messages.ts";
 import { RealProcess } from "../support/real-process.ts";
 import { waitUntil } from "../support/wait-until.ts";
 import { MidregRun } from "./midreg-run.ts";
@@ -13,10 +16,10 @@ interface Scene {
   readonly phone: WirePhone;
 }
 
-async function scene(): Promise<Scene> {
+async function scene(args: readonly string[] = []): Promise<Scene> {
   const main = await WireRegistrar.openRegistrar();
   onTestFinished(async () => main.close());
-  const midreg = await RealProcess.prepare({ upstream: `sip:127.0.0.1:${main.port}` });
+  const midreg = await RealProcess.prepare({ upstream: `sip:127.0.0.1:${main.port}`, args });
   onTestFinished(async () => midreg.dispose());
   await midreg.start();
   const phone = await WirePhone.openPhone("alice", midreg.sipPort);
@@ -43,6 +46,52 @@ async function change({ midreg }: Scene, action: "rotate" | "forget"): Promise<v
   const limits = { timeoutMs: 10_000, everyMs: 10 };
   await waitUntil("the secret reloaded", () => told() > before, limits);
 }
+
+test("the Path of a flow outlives kill -9 and a rotation, and ends with the secret that it was made with", async () => {
+  const directory = mkdtempSync(join(tmpdir(), "midreg-edge-"));
+  onTestFinished(() => rmSync(directory, { recursive: true }));
+  const config = join(directory, "midreg.yaml");
+  writeFileSync(config, "mid_registrar: {outbound_mode: edge}\n");
+  const all = await scene(["--config", config]);
+  const { midreg, main, phone } = all;
+  const registerFlow = async (): Promise<string> => {
+    const text = phone.buildRegister({ headers: ["Supported: path, outbound"] });
+    const flow = text.replace(/^(Contact: <[^>]*>)/mu, '$1;+sip.instance="<urn:x:1>";reg-id=1');
+    expect(statusOf(await phone.request(flow, midreg.sipPort))).toBe(200);
+    return headerLine(main.registers.at(-1) ?? "", "Path");
+  };
+  const path = await registerFlow();
+  expect(path).toMatch(/^<sip:p[\w-]+\.[\w-]{14}@127\.0\.0\.1:\d+;lr;ob>$/u);
+  const uri = [...(main.contacts.get(phone.address) ?? [])].at(-1) ?? "";
+  let asked = 0;
+  const askAlong = async (route: string): Promise<number> => {
+    asked += 1;
+    const text = main.build({
+      method: "MESSAGE",
+      uri,
+      from: "<sip:main@sip.test>;tag=main",
+      to: `<${phone.address}>`,
+      callId: `along-${asked}`,
+      cseq: 1,
+      headers: [`Route: ${route}`],
+    });
+    return statusOf(await main.request(text, midreg.sipPort));
+  };
+  await midreg.kill();
+  await midreg.start();
+  expect(await askAlong(path)).toBe(200);
+  await change(all, "rotate");
+  expect(await askAlong(path)).toBe(200);
+  // A phone that starts anew has its registration renewed.
+  const { callId } = phone;
+  Object.assign(phone, { callId: `${callId}-anew` });
+  const renewed = await registerFlow();
+  expect(renewed).not.toBe(path);
+  await change(all, "forget");
+  expect([await askAlong(path), await askAlong(renewed), phone.count("MESSAGE")]).toEqual([
+    403, 200, 3,
+  ]);
+}, 60_000);
 
 test("a dialog outlives kill -9 and a rotation, and ends with the secret that it was made with", async () => {
   const all = await scene();
