@@ -25,7 +25,7 @@ export interface ConnectionEnds {
 /** The record of a connection that carries bytes by a wire. */
 export function buildConnection(
   wire: Wire,
-  { isOutgoing, domain, ...ends }: ConnectionEnds,
+  { domain, ...ends }: ConnectionEnds,
   table: ConnectionTable,
 ): Connection {
   const nowMs = performance.now();
@@ -39,7 +39,7 @@ export function buildConnection(
     partialSinceMs: undefined,
     unreadPongs: 0,
     keepAliveMs: Number.POSITIVE_INFINITY,
-    isProven: isOutgoing,
+    isProven: ends.isOutgoing,
   };
 }
 

@@ -20,6 +20,8 @@ export interface Connection extends Source {
   readonly listener: Listener;
   /** The name it was opened for; undefined for one that a peer has opened. */
   readonly domain: string | undefined;
+  /** Whether midreg has opened it. */
+  readonly isOutgoing: boolean;
   readonly wire: Wire;
   /** When it was opened, when anything was heard of it last, and since when a message is incomplete. */
   readonly openedAtMs: number;

@@ -103,6 +103,12 @@ export const CONNECT_MS = 5000;
 export const MAX_CONNECTION_BACKLOG_BYTES = 1024 * 1024;
 
 /**
+ * The same where midreg has opened the connection: to a main registrar, which may stand still for a second while all phones
+ * register at once. MAX_REGISTERS_IN_FLIGHT have 10 MB.
+ */
+export const MAX_OUTGOING_BACKLOG_BYTES = 16 * 1024 * 1024;
+
+/**
  * Bytes that may wait for all such peers together, and how much of it each may have when there is no more: two thousand
  * peers from one address that do not read would otherwise have 2 GB.
  */

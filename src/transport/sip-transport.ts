@@ -2,7 +2,11 @@ import { parseFlow } from "../location/flow.ts";
 import type { Listener, Receiver, Tally, Target, Transport } from "../ports.ts";
 import type { Connection } from "./connection.ts";
 import { CONNECTION_LIMITS, type ConnectionLimits, ConnectionTable } from "./connection-table.ts";
-import { FAIR_BACKLOG_BYTES, MAX_CONNECTION_BACKLOG_BYTES } from "./limits.ts";
+import {
+  FAIR_BACKLOG_BYTES,
+  MAX_CONNECTION_BACKLOG_BYTES,
+  MAX_OUTGOING_BACKLOG_BYTES,
+} from "./limits.ts";
 import type { ListenOptions } from "./listen-options.ts";
 import { openConnection } from "./open-connection.ts";
 import { StreamListener, type StreamListenerOptions } from "./stream-listener.ts";
@@ -99,7 +103,7 @@ export class SipTransport implements Transport {
     }
     const { wire } = connection;
     const size = text.length;
-    if (this.#isTooFarBehind(wire.backlogBytes, size)) {
+    if (this.#isTooFarBehind(connection, size)) {
       if (failed !== undefined) process.nextTick(failed, "ENOBUFS");
       this.#table.close(connection, "slow-reader");
       return;
@@ -112,10 +116,13 @@ export class SipTransport implements Transport {
   }
 
   /** Whether a peer has left more unread than it may: by itself, or when all together have left as much as they may. */
-  #isTooFarBehind(waitingBytes: number, size: number): boolean {
-    if (waitingBytes + size > MAX_CONNECTION_BACKLOG_BYTES) return true;
-    const isFull = this.#backlogBytes + size > this.#table.limits.backlogBytes;
-    return isFull && waitingBytes > FAIR_BACKLOG_BYTES;
+  #isTooFarBehind({ wire, isOutgoing }: Connection, size: number): boolean {
+    const waitingBytes = wire.backlogBytes;
+    const most = isOutgoing ? MAX_OUTGOING_BACKLOG_BYTES : MAX_CONNECTION_BACKLOG_BYTES;
+    if (waitingBytes + size > most) return true;
+    // Peers who do not read must not cost midreg its main registrar.
+    const fair = isOutgoing ? MAX_CONNECTION_BACKLOG_BYTES : FAIR_BACKLOG_BYTES;
+    return this.#backlogBytes + size > this.#table.limits.backlogBytes && waitingBytes > fair;
   }
 
   isOpen(flow: string): boolean {

@@ -43,7 +43,7 @@ export class CallHistory {
     world.pass(LONGEST_SEC);
     this.#settle();
     const faults = [...this.#faultsOfMidreg(), ...this.#faultsOfFork(), ...this.#faultsAtPhones()];
-    if (faults.length > 0) throw new Error(`SEED=${this.#seed}: ${faults.join("; ")}`);
+    if (faults.length > 0) throw new Error(`CALL_SEED=${this.#seed}: ${faults.join("; ")}`);
   }
 
   /** Devices with one flow or two, while the network is as it should be. */

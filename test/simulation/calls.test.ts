@@ -1,11 +1,11 @@
 /**
- * Random calls over a bad network. `CALLS=10000` makes so many instead of the gate's few hundred; `SEED=12345`, as a
+ * Random calls over a bad network. `CALLS=10000` makes so many instead of the gate's few hundred; `CALL_SEED=12345`, as a
  * failure prints it, repeats one.
  */
 import { expect, test } from "vitest";
 import { CallHistory } from "./call-history.ts";
 
-const SEED = process.env["SEED"];
+const SEED = process.env["CALL_SEED"];
 const COUNT = SEED === undefined ? Number(process.env["CALLS"] ?? 200) : 1;
 const FIRST = SEED === undefined ? Math.floor(Math.random() * 2 ** 31) : Number(SEED);
 const LIMIT_MS = 3_600_000;

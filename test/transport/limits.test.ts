@@ -178,6 +178,36 @@ describe("a peer that does not read", () => {
   );
 });
 
+test("a main registrar that stands still while phones register has 16 MiB waiting, and gets all of it", async () => {
+  const { transport, listener } = await fixture.start(["tcp"]);
+  const server = await fixture.listen();
+  const target = { protocol: "tcp", address: "127.0.0.1", port: server.port } as const;
+  transport.send("first", listener, target);
+  await expect.poll(() => server.peers[0]?.heard).toBe("first");
+  const [main] = server.peers;
+  main?.pause();
+  const codes: string[] = [];
+  const sent: string[] = [];
+  while (transport.backlogBytes < 15_000_000) {
+    sent.push(`${sent.length} `.padEnd(60_000, "x"));
+    transport.send(sent.at(-1) ?? "", listener, target, (code) => codes.push(code));
+    // What the system takes is not waiting.
+    // oxlint-disable-next-line no-await-in-loop
+    if (sent.length % 20 === 0) await new Promise((resolve) => setImmediate(resolve));
+  }
+  expect(codes).toEqual([]);
+  main?.resume();
+  await expect.poll(() => main?.heard.length, { timeout: 10_000 }).toBe(5 + sent.length * 60_000);
+  expect(main?.heard === `first${sent.join("")}`).toBe(true);
+  main?.pause();
+  while (codes.length === 0) {
+    transport.send(sent[0] ?? "", listener, target, (code) => codes.push(code));
+    // oxlint-disable-next-line no-await-in-loop
+    await new Promise((resolve) => setImmediate(resolve));
+  }
+  expect(closed("tcp", "slow-reader")).toBe(1);
+});
+
 describe("many peers that do not read", () => {
   test("have no more waiting for them together than there may be; who reads is served", async () => {
     const limits = { backlogBytes: 1_000_000 };

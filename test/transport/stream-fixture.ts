@@ -23,10 +23,14 @@ export class StreamPeer {
   heard = "";
   isClosed = false;
   readonly send: (bytes: string) => void;
-  readonly #socket: { pause(): void };
+  readonly #socket: { pause(): void; resume(): void };
   readonly #end: () => void;
 
-  constructor(socket: { pause(): void }, send: (bytes: string) => void, end: () => void) {
+  constructor(
+    socket: { pause(): void; resume(): void },
+    send: (bytes: string) => void,
+    end: () => void,
+  ) {
     this.#socket = socket;
     this.send = send;
     this.#end = end;
@@ -40,6 +44,11 @@ export class StreamPeer {
   /** Reads nothing any more. */
   pause(): void {
     this.#socket.pause();
+  }
+
+  /** Reads again. */
+  resume(): void {
+    this.#socket.resume();
   }
 
   async hears(text: string): Promise<void> {
