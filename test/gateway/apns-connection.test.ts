@@ -72,7 +72,7 @@ describe("a new connection", () => {
     [410, "Unregistered", 4],
     [403, "ExpiredProviderToken", 1],
     [429, "TooManyRequests", 1],
-  ])("after %i %s carries %3$i at a time", async (status, reason, then) => {
+  ])("after %i %s carries so many at a time: %i", async (status, reason, then) => {
     const scene = await open();
     const { apns } = scene;
     const attempts = pushMany(scene);

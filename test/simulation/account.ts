@@ -1,5 +1,6 @@
 /** What is known of a simulated world: the words in which invariants.ts states the promises. */
 import type { Binding } from "../../src/location/binding.ts";
+import { withoutPush } from "../../src/location/push-params.ts";
 import type { RegisterPolicy } from "../../src/registrar/register-policy.ts";
 import type { World } from "../support/world.ts";
 
@@ -16,6 +17,8 @@ export interface Asked {
   /** Contacts to be registered and contacts to be removed. */
   readonly wanted: readonly string[];
   readonly unwanted: readonly string[];
+  /** Other names of the contact, by tokens that its device has had or gets later: with one of them the others end. */
+  readonly aliases: readonly string[];
   readonly expires: number;
   /** Whether the main registrar will refuse it. */
   readonly isIntruder: boolean;
@@ -75,6 +78,11 @@ export interface Account {
   /** Who may refresh what, by user and contact. */
   readonly proofs: ReadonlyMap<string, readonly Proof[]>;
   bindings(user: string): readonly Binding[];
+}
+
+/** A contact as others are told it: how it is woken is not their business. */
+export function bareUri(uri: string): string {
+  return withoutPush(uri) ?? uri;
 }
 
 export function aorOf(user: string): string {

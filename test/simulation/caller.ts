@@ -4,6 +4,7 @@ import type { MainRegistrar } from "../support/main-registrar.ts";
 import { headerLine, headerLines, message, methodOf, statusOf } from "../support/messages.ts";
 import type { VirtualClock } from "../support/virtual-clock.ts";
 import { SERVER_PLACE } from "../support/world.ts";
+import { bareUri } from "./account.ts";
 import type { Random } from "./random.ts";
 
 const T1_MS = 500;
@@ -19,7 +20,7 @@ interface Call {
   /** Lives of midreg in which it has given a response, and a final one. */
   readonly begun: Set<number>;
   readonly ended: Set<number>;
-  /** Branches by which it has gone to each contact, by life and Request-URI. */
+  /** Branches by which it has gone to each contact, whatever its token, by life. */
   readonly branches: Map<string, Set<string>>;
 }
 
@@ -100,7 +101,7 @@ export class Callers {
 
   #goesOn({ branches }: Call, text: string): void {
     const [, uri = ""] = text.split(" ");
-    const way = `${uri} in life ${this.#life}`;
+    const way = `${bareUri(uri)} in life ${this.#life}`;
     const known = branches.get(way) ?? new Set();
     known.add(/;branch=([^;]+)/u.exec(headerLine(text, "Via"))?.[1] ?? "");
     branches.set(way, known);

@@ -1,7 +1,7 @@
 /** The devices of a simulated world: what they register, and how they fare. */
 import type { Phone } from "../support/phone.ts";
 import type { World } from "../support/world.ts";
-import type { Asked } from "./account.ts";
+import { type Asked, bareUri } from "./account.ts";
 import type { Random } from "./random.ts";
 
 const KINDS = ["register", "remove", "mixed", "fetch", "star"] as const;
@@ -20,7 +20,11 @@ export const INTRUDER = "Subject: intruder";
 export interface Device {
   readonly user: string;
   readonly phone: Phone;
-  readonly uris: readonly string[];
+  uris: readonly string[];
+  /** Header parameters of its contact; empty for one that does not say which instance it is. */
+  readonly instance: string;
+  /** URIs of its one contact with all tokens that it has had and will have; empty for one that stays as it is. */
+  readonly aliases: string[];
   readonly lifetimeSec: number;
   place: string;
   callId: string;
@@ -51,16 +55,20 @@ export class Devices {
     const place = this.nextPlace();
     const params = ["", ";x=second;transport=udp"];
     const isWakable = this.#random.chance(0.5);
-    const uris = params.map((list, at) => {
-      const push = `;pn-provider=apns;pn-param=TEAM123456.org.example.voip;pn-prid=${place}-${at}`;
-      return `sip:${user}@${place}${list}${isWakable ? push : ""}`;
+    const all = params.map((list, at) => {
+      const uri = `sip:${user}@${place}${list}`;
+      return isWakable ? withToken(uri, `${place}-${at}`) : uri;
     });
+    const uris = all.slice(0, contacts);
+    const hasInstance = isWakable && contacts === 1 && this.#random.chance(0.6);
     const phone = world.phone(user, place);
     this.#answering(phone);
     this.all.push({
       user,
       phone,
-      uris: uris.slice(0, contacts),
+      uris,
+      instance: hasInstance ? `;+sip.instance="<urn:x-device:${place}>"` : "",
+      aliases: hasInstance ? [...uris] : [],
       lifetimeSec: this.#random.pick(LIFETIMES_SEC),
       place,
       callId: `call-${place}`,
@@ -126,8 +134,9 @@ export class Devices {
     return `${place} ${kind} ${uris[0]} as an intruder, CSeq ${thief.cseq} of ${thief.callId}`;
   }
 
-  /** The NAT in front of a device gives it another port, or the device loses its memory. */
+  /** The NAT in front of a device gives it another port, the device loses its memory, or its app gets a new token. */
   change(device: Device): string {
+    if (device.instance !== "" && this.#random.chance(0.4)) return newToken(device);
     if (this.#random.chance(0.5)) {
       device.place = this.nextPlace();
       device.phone.moveTo(device.place);
@@ -144,7 +153,7 @@ export class Devices {
     return phone.buildRegister({
       callId,
       cseq,
-      contact: contactOf(parts),
+      contact: contactOf(parts, device.instance),
       expires,
       from: place,
       headers,
@@ -165,8 +174,9 @@ function askedBy({
   place,
   callId,
   cseq,
-}: Device): Pick<Asked, "user" | "places" | "callId" | "cseq"> {
-  return { user, places: [place], callId, cseq };
+  aliases,
+}: Device): Pick<Asked, "user" | "places" | "callId" | "cseq" | "aliases"> {
+  return { user, places: [place], callId, cseq, aliases };
 }
 
 /** The contacts that a REGISTER removes. */
@@ -175,8 +185,20 @@ function unwantedOf(kind: Kind, uris: readonly string[]): readonly string[] {
   return kind === "mixed" ? uris.slice(1) : [];
 }
 
-function contactOf({ kind, wanted, unwanted }: Parts): string {
+function contactOf({ kind, wanted, unwanted }: Parts, instance: string): string {
   if (kind === "star") return "*";
-  const removed = unwanted.map((uri) => `<${uri}>;expires=0`);
-  return [...wanted.map((uri) => `<${uri}>`), ...removed].join(", ");
+  const removed = unwanted.map((uri) => `<${uri}>${instance};expires=0`);
+  return [...wanted.map((uri) => `<${uri}>${instance}`), ...removed].join(", ");
+}
+
+function withToken(uri: string, token: string): string {
+  return `${uri};pn-provider=apns;pn-param=TEAM123456.org.example.voip;pn-prid=${token}`;
+}
+
+function newToken(device: Device): string {
+  const [uri = ""] = device.uris;
+  const next = withToken(bareUri(uri), `${device.phone.place}-new-${device.aliases.length}`);
+  device.aliases.push(next);
+  device.uris = [next];
+  return `${uri} becomes ${next}`;
 }

@@ -3,13 +3,13 @@
  * which seed. What the main registrar has done without midreg being able to know is excused by name.
  */
 import type { Binding } from "../../src/location/binding.ts";
-import { withoutPush } from "../../src/location/push-params.ts";
 import { type Contact, contactsOf } from "../../src/sip/contact.ts";
 import type { SipResponse } from "../../src/sip/message.ts";
 import {
   type Account,
   type Asked,
   aorOf,
+  bareUri,
   isProvenBy,
   UPSTREAM_TIMEOUT_MS,
   uriOf,
@@ -54,6 +54,7 @@ export function othersSurviveAnAnswer(account: Account, asked: Asked, isShared: 
   for (const [key, untilMs] of account.promised) {
     const [owner, uri = ""] = key.split(" ");
     if (owner !== user || wanted.includes(uri) || unwanted.includes(uri)) continue;
+    if (asked.aliases.includes(uri)) continue;
     const leastMs = Math.min(untilMs, sharedMs);
     const storedMs = stored.find(({ contact }) => contact === uri)?.expiresAtMs ?? 0;
     if (leastMs > account.nowMs && storedMs < leastMs)
@@ -75,19 +76,15 @@ export function answerSaysWhatIsStored(
   if (listed === undefined || listed === "*") return fail("a 200 without a list of contacts");
   const stored = account.bindings(asked.user);
   for (const contact of listed) checkListed(account, contact, stored);
-  const uris = new Set(listed.map(({ uri }) => bare(uri)));
+  const uris = new Set(listed.map(({ uri }) => bareUri(uri)));
   const left = stored.find(
-    ({ expiresAtMs, contact }) => expiresAtMs > account.nowMs + 1000 && !uris.has(bare(contact)),
+    ({ expiresAtMs, contact }) => expiresAtMs > account.nowMs + 1000 && !uris.has(bareUri(contact)),
   );
   if (left !== undefined) fail(`${left.contact} is stored but not listed`);
-  for (const uri of asked.wanted) if (!uris.has(bare(uri))) fail(`${uri} is not in its own 200`);
-  for (const uri of asked.unwanted) if (uris.has(bare(uri))) fail(`${uri} is still in its own 200`);
+  for (const uri of asked.wanted) if (!uris.has(bareUri(uri))) fail(`${uri} is not in its own 200`);
+  for (const uri of asked.unwanted)
+    if (uris.has(bareUri(uri))) fail(`${uri} is still in its own 200`);
   if (asked.kind === "star" && uris.size > 0) fail("something is left after a star");
-}
-
-/** How other devices of the user are woken is in no answer. */
-function bare(uri: string): string {
-  return withoutPush(uri) ?? uri;
 }
 
 function checkListed(
@@ -95,7 +92,8 @@ function checkListed(
   { uri, expires = 0 }: Contact,
   stored: readonly Binding[],
 ): void {
-  const expiresAtMs = stored.find(({ contact }) => bare(contact) === bare(uri))?.expiresAtMs ?? 0;
+  const expiresAtMs =
+    stored.find(({ contact }) => bareUri(contact) === bareUri(uri))?.expiresAtMs ?? 0;
   const leftMs = expiresAtMs - nowMs;
   // The answer was written before the commit, half a second ago at most, and says 1 s at least.
   const leastMs = expires === 1 ? -COMMIT_MS : (expires - 1) * 1000;

@@ -291,7 +291,7 @@ export class Ledger implements Account {
   }
 
   /** What a 200 promises. */
-  #remember({ user, wanted, kind, unwanted, places, callId }: Asked): void {
+  #remember({ user, wanted, kind, unwanted, places, callId, aliases }: Asked): void {
     const stored = this.bindings(user);
     for (const key of this.promised.keys()) {
       if (key.startsWith(`${user} `)) this.promised.delete(key);
@@ -302,7 +302,9 @@ export class Ledger implements Account {
       this.proofs.set(`${user} ${contact}`, [{ places, callId, untilMs: expiresAtMs }]);
     }
     for (const key of this.proofs.keys()) {
-      const isGone = kind === "star" || unwanted.includes(key.slice(user.length + 1));
+      const uri = key.slice(user.length + 1);
+      const isReplaced = aliases.includes(uri) && wanted.length > 0 && !wanted.includes(uri);
+      const isGone = kind === "star" || unwanted.includes(uri) || isReplaced;
       if (key.startsWith(`${user} `) && isGone) this.proofs.delete(key);
     }
   }
