@@ -15,13 +15,29 @@ const GIVE_UP_MS = 32_000;
 interface Call {
   readonly callId: string;
   readonly invite: string;
+  readonly callee: Callee;
   /** What the caller has heard: nothing, that somebody is at it, or how it ended. */
   heard: "nothing" | "provisional" | "final";
-  /** Lives of midreg in which it has given a response, and a final one. */
-  readonly begun: Set<number>;
+  /** When midreg has given its first response, in each of its lives; in which of them a final one. */
+  readonly begun: Map<number, number>;
   readonly ended: Set<number>;
   /** Branches by which it has gone to each contact, whatever its token, by life. */
   readonly branches: Map<string, Set<string>>;
+}
+
+/** Who is called: a contact as the main registrar has it, and the contacts of devices that it stands for. */
+export interface Callee {
+  readonly user: string;
+  readonly contact: string;
+  readonly devices: readonly string[];
+}
+
+/** A call that midreg has begun with and not ended. */
+export interface OpenCall extends Pick<Callee, "user" | "devices"> {
+  readonly callId: string;
+  readonly sinceMs: number;
+  /** Contacts that it has gone to. */
+  readonly rung: readonly string[];
 }
 
 export interface CallerModules {
@@ -42,14 +58,16 @@ export class Callers {
   }
 
   /** Calls a contact, and says so. */
-  call(contact: string): string {
+  call(callee: Callee): string {
+    const { contact } = callee;
     const callId = `call-${this.#calls.size + 1}`;
     const invite = requestOf("INVITE", { uri: contact, callId, place: this.#modules.main.place });
     this.#calls.set(callId, {
       callId,
       invite,
+      callee,
       heard: "nothing",
-      begun: new Set(),
+      begun: new Map(),
       ended: new Set(),
       branches: new Map(),
     });
@@ -80,7 +98,8 @@ export class Callers {
     const call = this.#calls.get(headerLine(text, "Call-ID"));
     if (call === undefined || !headerLine(text, "CSeq").endsWith(" INVITE")) return;
     const status = statusOf(text);
-    if (status > 0) call.begun.add(this.#life);
+    const { begun } = call;
+    if (status > 0 && !begun.has(this.#life)) begun.set(this.#life, this.#modules.clock.nowMs());
     if (status >= 200) call.ended.add(this.#life);
     if (methodOf(text) === "INVITE") this.#goesOn(call, text);
   }
@@ -92,16 +111,25 @@ export class Callers {
     );
   }
 
-  /** Calls that the present midreg has begun with, and not ended. */
-  get open(): readonly string[] {
-    return [...this.#calls.values()].flatMap(({ callId, begun, ended }) =>
-      begun.has(this.#life) && !ended.has(this.#life) ? [callId] : [],
-    );
+  get open(): readonly OpenCall[] {
+    return [...this.#calls.values()].flatMap(({ callId, begun, ended, branches, callee }) => {
+      const sinceMs = begun.get(this.#life);
+      if (sinceMs === undefined || ended.has(this.#life)) return [];
+      const { user, devices } = callee;
+      const inLife = this.#wayTo("");
+      const ways = [...branches.keys()].filter((way) => way.endsWith(inLife));
+      const rung = ways.map((way) => way.slice(0, -inLife.length));
+      return [{ callId, sinceMs, rung, user, devices }];
+    });
+  }
+
+  #wayTo(uri: string): string {
+    return `${bareUri(uri)} in life ${this.#life}`;
   }
 
   #goesOn({ branches }: Call, text: string): void {
     const [, uri = ""] = text.split(" ");
-    const way = `${bareUri(uri)} in life ${this.#life}`;
+    const way = this.#wayTo(uri);
     const known = branches.get(way) ?? new Set();
     known.add(/;branch=([^;]+)/u.exec(headerLine(text, "Via"))?.[1] ?? "");
     branches.set(way, known);

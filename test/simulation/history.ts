@@ -10,15 +10,16 @@ import type { Weather } from "../support/memory-network.ts";
 import { methodOf, statusOf } from "../support/messages.ts";
 import { VirtualClock } from "../support/virtual-clock.ts";
 import { POLICY, SERVER_PLACE, World, type WorldOptions } from "../support/world.ts";
-import { uriOf } from "./account.ts";
+import { bareUri, uriOf } from "./account.ts";
 import { Answering } from "./answering.ts";
-import { Callers } from "./caller.ts";
+import { type Callee, Callers } from "./caller.ts";
 import { type Device, Devices } from "./devices.ts";
 import {
   checkAlways,
   everyCallEnds,
   fail,
   nobodyRingsTwice,
+  nobodyWaitsInVain,
   nothingIsLeftBehind,
 } from "./invariants.ts";
 import { Ledger } from "./ledger.ts";
@@ -152,13 +153,21 @@ export class History {
   /** Somebody calls, or gives up; a kill -9 comes into the wake now and then. */
   async #call(): Promise<void> {
     const random = this.#random;
-    const contacts = USERS.flatMap((user) => this.#world.main.contactsFor(uriOf(user)));
-    if (contacts.length === 0) return;
+    const callees = USERS.flatMap((user) => this.#calleesOf(user));
+    if (callees.length === 0) return;
     if (random.chance(0.15)) return this.#note(this.#callers.cancel());
-    this.#note(this.#callers.call(random.pick(contacts)));
+    this.#note(this.#callers.call(random.pick(callees)));
     if (random.chance(0.8)) return;
     this.#pass(random.pick([0.003, 0.03, 0.3, 3]));
     await this.#killAndStart();
+  }
+
+  #calleesOf(user: string): Callee[] {
+    const bindings = this.#ledger.bindings(user);
+    return this.#world.main.contactsFor(uriOf(user)).map((contact) => {
+      const own = bindings.filter(({ upstream }) => upstream.contact === contact);
+      return { user, contact, devices: own.map((binding) => bareUri(binding.contact)) };
+    });
   }
 
   #pass(seconds: number): void {
@@ -261,6 +270,7 @@ export class History {
   #check(): void {
     checkAlways(this.#ledger);
     nobodyRingsTwice(this.#callers);
+    nobodyWaitsInVain(this.#ledger, this.#callers);
   }
 
   /** Lets everything come to rest, and looks at what is left. */

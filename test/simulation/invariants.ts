@@ -18,6 +18,8 @@ import type { Callers } from "./caller.ts";
 
 /** Longest time between a decision and its commit in a simulated store. */
 const COMMIT_MS = 501;
+/** pn_refresh_timeout, and a little. */
+const MAX_WAIT_MS = 6100;
 /** How much longer the main registrar may know a contact than midreg thinks: it counts from later on. */
 const UPSTREAM_LAG_MS = UPSTREAM_TIMEOUT_MS + 5000;
 
@@ -44,8 +46,9 @@ function noAcknowledgedBindingLost(account: Account): void {
 
 /** Promise 1: a REGISTER ends the bindings it names, and no others. */
 export function othersSurviveAnAnswer(account: Account, asked: Asked, isShared: boolean): void {
-  const { user, wanted, unwanted, kind } = asked;
+  const { user, wanted, unwanted, aliases, kind } = asked;
   if (kind === "star") return;
+  const named = new Set([...wanted, ...unwanted, ...aliases]);
   const stored = account.bindings(user);
   // In AoR throttling a grant that the main registrar has shortened shortens all that share it.
   const sharedMs = isShared
@@ -53,8 +56,7 @@ export function othersSurviveAnAnswer(account: Account, asked: Asked, isShared: 
     : Number.POSITIVE_INFINITY;
   for (const [key, untilMs] of account.promised) {
     const [owner, uri = ""] = key.split(" ");
-    if (owner !== user || wanted.includes(uri) || unwanted.includes(uri)) continue;
-    if (asked.aliases.includes(uri)) continue;
+    if (owner !== user || named.has(uri)) continue;
     const leastMs = Math.min(untilMs, sharedMs);
     const storedMs = stored.find(({ contact }) => contact === uri)?.expiresAtMs ?? 0;
     if (leastMs > account.nowMs && storedMs < leastMs)
@@ -213,7 +215,29 @@ export function nobodyRingsTwice({ doubled }: Pick<Callers, "doubled">): void {
 
 /** Whoever midreg has told that it is at it hears how the call ends, unless midreg was killed. */
 export function everyCallEnds({ open }: Pick<Callers, "open">): void {
-  if (open.length > 0) fail(`calls without an end: ${open.join(", ")}`);
+  const names = open.map(({ callId }) => callId);
+  if (names.length > 0) fail(`calls without an end: ${names.join(", ")}`);
+}
+
+/**
+ * A call goes to its device as soon as that is back, and waits no longer than pn_refresh_timeout for it. In AoR throttling
+ * others may ring meanwhile, and the one that is waited for may have been given up.
+ */
+export function nobodyWaitsInVain(account: Account, { open }: Pick<Callers, "open">): void {
+  const { nowMs } = account;
+  for (const { callId, sinceMs, user, devices, rung } of open) {
+    if (rung.length > 0) continue;
+    if (nowMs - sinceMs > MAX_WAIT_MS) fail(`${callId} waits since ${nowMs - sinceMs} ms`);
+    const [only, ...others] = devices;
+    if (only === undefined || others.length > 0) continue;
+    const isBack = account
+      .bindings(user)
+      .some(
+        ({ contact, updatedAtMs, expiresAtMs }) =>
+          bareUri(contact) === only && updatedAtMs > sinceMs && expiresAtMs > nowMs,
+      );
+    if (isBack) fail(`${callId} does not reach ${only}, which is back`);
+  }
 }
 
 /** Ends a history. */
