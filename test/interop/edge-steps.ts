@@ -26,27 +26,35 @@ interface Scene {
 
 /** Kamailio does outbound itself, and midreg is its edge (RFC 5626 section 5). */
 export function edgeSteps(world: World): Step[] {
-  if (!world.hasMidreg) return [];
+  return world.hasMidreg ? [...stepsIn(world, "contact"), ...stepsIn(world, "mirror")] : [];
+}
+
+type Mode = "contact" | "mirror";
+
+function stepsIn(world: World, mode: Mode): Step[] {
   let made: Scene | undefined;
   const scene = (): Scene => {
     if (made === undefined) throw new Error("not started");
     return made;
   };
-  const logs = ["midreg", "kamailio-edge"];
+  const logs = ["midreg", `kamailio-${mode}`];
   const step = (name: string, run: () => Promise<string>): Step => ({
-    name: `edge: ${name}`,
+    name: `edge (mode ${mode}): ${name}`,
     limitSec: STEP_SEC,
     logs,
     run,
   });
+  const refreshes = step(
+    "refreshes over both flows are absorbed, and say what Kamailio said",
+    async () => refreshBoth(scene()),
+  );
   return [
     step("a phone registers two flows, and Kamailio keeps Path and reg-id of each", async () => {
-      made = await start(world);
+      made = await start(world, mode);
       return registerBoth(made);
     }),
-    step("refreshes over both flows are absorbed, and say what Kamailio said", async () =>
-      refreshBoth(scene()),
-    ),
+    // In mirror mode every REGISTER goes to Kamailio.
+    ...(mode === "contact" ? [refreshes] : []),
     step(
       "a call goes over one flow, and when that has died over the other: 430, and it rings once",
       async () => callTwice(world, scene()),
@@ -56,7 +64,7 @@ export function edgeSteps(world: World): Step[] {
   ];
 }
 
-async function start(world: World): Promise<Scene> {
+async function start(world: World, mode: Mode): Promise<Scene> {
   const [port = 0, tlsPort = 0, sipPort = 0, adminPort = 0, tcpPort = 0] = await freePorts(
     5,
     "four digits",
@@ -68,7 +76,7 @@ async function start(world: World): Promise<Scene> {
     tlsPort,
     certificate,
     caFile,
-    name: "kamailio-edge",
+    name: `kamailio-${mode}`,
     isOutbound: true,
   });
   const configPath = world.stage.path("midreg-edge.yaml");
@@ -81,7 +89,8 @@ async function start(world: World): Promise<Scene> {
     moreListeners: [`tcp:127.0.0.1:${tcpPort}`],
     configPath,
     outgoingExpiresSec: OUTGOING_EXPIRES_SEC,
-    name: "edge",
+    mode,
+    name: `edge-${mode}`,
   });
   await midreg.start();
   return { kamailio, midreg, phone: new FlowPhone(PHONE, tcpPort) };

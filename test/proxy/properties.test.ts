@@ -1,11 +1,20 @@
 import * as fc from "fast-check";
 import { expect, test } from "vitest";
+import { buildFlowToken } from "../../src/location/flow-token.ts";
 import { temporaryGruu } from "../../src/location/gruu.ts";
 import { decideRequest } from "../../src/proxy/decide-request.ts";
 import { HEADER } from "../../src/sip/header-name.ts";
 import { bodyOf, headerValues, type SipRequest } from "../../src/sip/message.ts";
 import { parseMessage } from "../../src/sip/parse-message.ts";
-import { AOR, buildBinding, CONTACT, SENT_BY, UPSTREAM_CONTACT } from "../registrar/fixtures.ts";
+import {
+  AOR,
+  buildBinding,
+  CONTACT,
+  CTID,
+  SENT_BY,
+  SOURCE,
+  UPSTREAM_CONTACT,
+} from "../registrar/fixtures.ts";
 import { runs } from "../support/effort.ts";
 import { requestOf } from "../support/messages.ts";
 import { SequentialIds } from "../support/sequential-ids.ts";
@@ -21,10 +30,15 @@ import {
   withFirstBranch,
 } from "./fixtures.ts";
 
+const IDS = new SequentialIds();
 const INSTANCE = ';+sip.instance="<urn:x-y:1>"';
 const TEMPORARY =
-  temporaryGruu(AOR, buildBinding(), "urn:x-y:1", { keys: new SequentialIds(), host: SENT_BY }) ??
-  "";
+  temporaryGruu(AOR, buildBinding(), "urn:x-y:1", { keys: IDS, host: SENT_BY }) ?? "";
+
+/** A Path of midreg's own, as the main registrar gives it back. */
+function pathOf(flow: string, ctid = CTID): string {
+  return `<sip:${buildFlowToken({ flow, ctid }, (text) => IDS.mac(text))}@${SENT_BY};lr;ob>`;
+}
 
 const route = fc.constantFrom(
   `<sip:${SENT_BY};lr>`,
@@ -33,6 +47,11 @@ const route = fc.constantFrom(
   ownRoute({ tag: "alice" }),
   ownRoute({ role: "caller", ctid: "" }),
   ownRoute().replace("sip:d", "sip:o"),
+  ownRoute({ isEdge: true }),
+  pathOf(INSIDE_SOURCE),
+  pathOf("udp:gone<198.51.100.7:1"),
+  pathOf(SOURCE, "0000000000000009"),
+  pathOf(INSIDE_SOURCE).replace(/\.../u, ".AA"),
   '"x, y" <sip:next.test;lr>',
   "<sip:strict.test>",
   `<sip:${SENT_BY};lr>, <sip:next.test;lr>`,
@@ -93,7 +112,7 @@ function faultsOf(request: SipRequest, given: InputParts, decision: FirstBranch)
   const counts = [sent, request].map((one) => headerValues(one, HEADER.recordRoute).length);
   const recorded = (counts[0] ?? 0) - (counts[1] ?? 0);
   const [before = "71"] = headerValues(request, HEADER.maxForwards);
-  const isSealed = given.routes?.some((value) => /^<sip:[do][\w-]{20}/u.test(value)) === true;
+  const isSealed = given.routes?.some((value) => /^<sip:[doD][\w-]{20}/u.test(value)) === true;
   return broken({
     "the same request": [sent, request].map(nameOf).every((name, _, all) => name === all[0]),
     "the same Via": headerValues(sent, HEADER.via).length === 1,
@@ -103,10 +122,22 @@ function faultsOf(request: SipRequest, given: InputParts, decision: FirstBranch)
     "Record-Route outside of dialogs": recorded <= (request.toTag === "" ? 2 : 0),
     "strangers with a seal only": given.sender !== "stranger" || (isSealed && recorded === 0),
     "no push token of a device leaves": given.sender !== "device" || !sent.text.includes("SECRET"),
+    "a Path for the main registrar only, and over its flow": isPathKept(given, decision),
     "breadth as it came": decision.breadth === breadthOf(given),
     "devices by their flow":
       decision.direction !== "to-device" || decision.nextHop?.kind !== "upstream",
   });
+}
+
+/** What goes to a device along a Path comes from the main registrar, and goes over the flow of the token. */
+function isPathKept(
+  { sender, to }: InputParts,
+  { isEdge, nextHop }: Extract<FirstBranch, { readonly kind: "relay" }>,
+): boolean {
+  // Inside dialogs their own tokens count.
+  if (isEdge !== true || to?.includes(";tag=") === true) return true;
+  const flows = [INSIDE_SOURCE, "udp:gone<198.51.100.7:1"];
+  return sender === "upstream" && (nextHop?.kind !== "flow" || flows.includes(nextHop.flow));
 }
 
 function breadthOf({ headers = [] }: InputParts): number {
