@@ -14,7 +14,10 @@ export const MAX_WAITING = 20_000;
 /** Bytes of the REGISTERs that wait: room for MAX_WAITING real ones, or for 600 of the largest. */
 export const MAX_WAITING_BYTES = 32 * 1024 * 1024;
 
-/** A waiting REGISTER older than this is dropped: its sender's timer F (32 s) is about to end. */
+/**
+ * A waiting REGISTER older than this is dropped, and what is no INVITE gets the best answer there is by then: its sender's
+ * timer F (32 s) is about to end.
+ */
 export const MAX_WAIT_MS = 25_000;
 
 /** Live server transactions, completed ones included. At 2 kB each this is 200 MB at most. */

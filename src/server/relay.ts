@@ -15,6 +15,7 @@ import {
   type OverReason,
   withBreadth,
 } from "./leg.ts";
+import { MAX_WAIT_MS } from "./limits.ts";
 import type { ServerTransaction, ServerTransactionUser } from "./server-transaction.ts";
 import type { Timer, TimerOwner } from "./timer-queue.ts";
 import { withMark, withVia } from "./transactions.ts";
@@ -123,6 +124,7 @@ export class Relay implements LegUser, ServerTransactionUser, TimerOwner {
   #group: Leg[] = [];
   readonly #endings = new Map<Leg, Ending>();
   #ringTimer: Timer | undefined;
+  #lateTimer: Timer | undefined;
   /** The leg whose answer went back. */
   #answered: Leg | undefined;
   /** Why no more branches are wanted. */
@@ -143,6 +145,9 @@ export class Relay implements LegUser, ServerTransactionUser, TimerOwner {
     // RFC 3261 section 16.2: a proxy answers an INVITE with 100 so that it is not sent again.
     if (this.#isInvite) this.#transaction.reply(100, "Trying");
     this.#isStarted = true;
+    if (!this.#isInvite && this.#later.flat().length > 1) {
+      this.#lateTimer = this.#modules.timers.start(MAX_WAIT_MS, this, "late");
+    }
     this.#nextGroup();
     this.#proceed();
   }
@@ -195,8 +200,24 @@ export class Relay implements LegUser, ServerTransactionUser, TimerOwner {
     return this.#relayed.wake?.(leg, branch);
   }
 
+  onTimer(what: string): void {
+    if (what === "late") this.#answerInTime();
+    else this.#nextHasTurn();
+  }
+
+  /**
+   * What is no INVITE cannot be cancelled, and one silent device would keep what others have answered from its sender until
+   * that has stopped waiting (RFC 4320 section 2.2). Nothing is answered where nothing has come.
+   */
+  #answerInTime(): void {
+    const best = bestResponse([...this.#endings.values()]);
+    if (this.#isAnswered || best === undefined || best.status === 408) return;
+    this.#later = [];
+    this.#answerBest();
+  }
+
   /** The present group has rung for long enough. */
-  onTimer(): void {
+  #nextHasTurn(): void {
     const group = this.#group;
     // Without any breadth left, the next group has to wait until this one has ended.
     if (this.#freeBreadth() > 0) {
@@ -341,6 +362,7 @@ export class Relay implements LegUser, ServerTransactionUser, TimerOwner {
   #finish(result: string): void {
     if (this.#isAnswered) return;
     this.#isAnswered = true;
+    this.#lateTimer?.cancel();
     this.#modules.tally(this.#relayed.direction, result).n += 1;
   }
 }

@@ -168,6 +168,42 @@ function callByName(world: Relaying): Relay {
   return relay;
 }
 
+describe("what is no INVITE", () => {
+  test("gets the answer of one device while its sender still waits, however silent another one is", () => {
+    const world = new Relaying();
+    world.listenAt(DESK, (text) => {
+      world.network.send(answerTo(text, 486, "Busy"), DESK, LISTENER.sentBy);
+    });
+    world.listenAt(MOBILE);
+    const branches = [world.branch(DESK, "MESSAGE"), world.branch(MOBILE, "MESSAGE")];
+    world.build([branches], { method: "MESSAGE" }).start();
+    world.pass(24.9);
+    expect(world.statuses.filter((status) => status >= 200)).toEqual([]);
+    world.pass(0.2);
+    expect(world.statuses.filter((status) => status >= 200)).toEqual([486]);
+    world.pass(40);
+    expect(world.tallies).toEqual(["to-device 4"]);
+  });
+
+  test("still gets a 2xx that comes before that, and nothing where nobody has answered", () => {
+    for (const [afterMs, expected] of [
+      [20_000, [200]],
+      [90_000, []],
+    ] as const) {
+      const world = new Relaying();
+      world.listenAt(DESK, (text) => {
+        const answer = answerTo(text, 200, "OK");
+        world.clock.later(afterMs, () => world.network.send(answer, DESK, LISTENER.sentBy));
+      });
+      world.listenAt(MOBILE);
+      const branches = [world.branch(DESK, "MESSAGE"), world.branch(MOBILE, "MESSAGE")];
+      world.build([branches], { method: "MESSAGE" }).start();
+      world.pass(100);
+      expect(world.statuses.filter((status) => status >= 200)).toEqual(expected);
+    }
+  });
+});
+
 describe("a call that is given up", () => {
   test("while the first target is silent does not go to the next one, and ends with 487", () => {
     const world = new Relaying();
