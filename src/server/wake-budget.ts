@@ -25,10 +25,11 @@ export class WakeBudget {
   take(caller: string, resource: string, nowMs: number): "caller" | "device" | "total" | undefined {
     // Some tokens can be written in upper and in lower case.
     const device = resource.toLowerCase();
-    if (!this.#callers.has(caller, nowMs)) return "caller";
+    const isKnown = caller !== "";
+    if (isKnown && !this.#callers.has(caller, nowMs)) return "caller";
     if (!this.#devices.has(device, nowMs)) return "device";
     if (!this.#total.has(ALL, nowMs)) return "total";
-    this.#callers.take(caller, nowMs);
+    if (isKnown) this.#callers.take(caller, nowMs);
     this.#devices.take(device, nowMs);
     this.#total.take(ALL, nowMs);
     return undefined;

@@ -1,5 +1,5 @@
 /** What of a request decides whether devices are woken for it, and how it waits for them. */
-import { canonicalAor } from "../location/address-of-record.ts";
+import { type AorPolicy, canonicalAor } from "../location/address-of-record.ts";
 import type { Binding } from "../location/binding.ts";
 import { readPurr } from "../location/purr.ts";
 import type { Ids } from "../ports.ts";
@@ -11,6 +11,7 @@ import { unescapeUri } from "../sip/escape.ts";
 import { HEADER } from "../sip/header-name.ts";
 import { headerValues, type SipRequest } from "../sip/message.ts";
 import { unquote } from "../sip/params.ts";
+import { parseUri } from "../sip/uri.ts";
 import { MAX_CALLER_LENGTH, MAX_NON_INVITE_WAKE_MS } from "./limits.ts";
 import type { Relayed } from "./relay.ts";
 import type { ServerOptions } from "./server-modules.ts";
@@ -89,8 +90,7 @@ function buildAsk(
   const { request } = input;
   const { push, registerPolicy } = options;
   const { callId, fromTag, cseq, from } = request;
-  const aor = canonicalAor(from.uri, registerPolicy.aor);
-  const caller = typeof aor === "string" ? aor : from.uri.slice(0, MAX_CALLER_LENGTH);
+  const caller = callerOf(from.uri, registerPolicy.aor);
   const shown = { uri: from.uri, displayName: unquote(from.display) };
   const isInvite = request.method === "INVITE";
   const isInDialog = request.toTag !== "";
@@ -113,4 +113,11 @@ function buildAsk(
       transaction.reply(waitingStatus, waitingStatus === 180 ? "Ringing" : "Queued", headers);
     },
   };
+}
+
+/** Whom pushes are counted under; empty for callers who do not say who they are (RFC 3323 section 4.1.1.3): they are many. */
+function callerOf(from: string, policy: AorPolicy): string {
+  if (parseUri(from)?.host.toLowerCase() === "anonymous.invalid") return "";
+  const aor = canonicalAor(from, policy);
+  return typeof aor === "string" ? aor : from.slice(0, MAX_CALLER_LENGTH);
 }

@@ -13,7 +13,7 @@ export interface WakeAsk {
   readonly callId: string;
   /** The same for all branches of one request that have come here by several ways (RFC 3261 section 8.2.2.2). */
   readonly origin: string;
-  /** Whom its pushes are counted under. */
+  /** Whom its pushes are counted under; empty for nobody in particular. */
   readonly caller: string;
   /** Who calls, where the provider may know. */
   readonly shown: Push["caller"];

@@ -232,3 +232,32 @@ describe("a provider by HTTP/1.1 that", () => {
     expect(requests).toBe(1);
   });
 });
+
+test("a provider that fails keeps midreg from no other", async () => {
+  const world = await PushWorld.open();
+  world.fail("apns:*:InternalServerError");
+  const deadlineMs = REAL_CLOCK.nowMs() + 300;
+  const beginnings = ["aa", "bb", "cc", "dd", "ee", "ff"];
+  await Promise.all(beginnings.map(async (one) => world.push(devices.apns(one), { deadlineMs })));
+  expect(
+    await world.push(devices.apns("aa"), { deadlineMs: REAL_CLOCK.nowMs() + 300 }),
+  ).toMatchObject({
+    result: "unavailable",
+    reason: "breaker-open",
+  });
+  const others = [
+    devices.fcm("aa"),
+    devices.webpush("aa", world.server.origin),
+    devices.http("aa"),
+  ];
+  const sandbox = { ...devices.apns("aa"), provider: "apns.dev" };
+  for (const device of others) {
+    // oxlint-disable-next-line no-await-in-loop
+    expect(await world.push(device)).toMatchObject({ result: "accepted" });
+  }
+  const text = await world.metrics.render();
+  expect(text).toContain('midreg_push_provider_failing{provider="apns"} 1');
+  expect(text).toContain('midreg_push_provider_failing{provider="fcm"} 0');
+  world.server.failures.clear();
+  expect(await world.push(sandbox)).toMatchObject({ result: "accepted" });
+});

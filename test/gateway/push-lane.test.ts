@@ -139,11 +139,12 @@ describe("a lane", () => {
   test("sends what somebody waits for before what is to refresh", async () => {
     const { sender, send, advance } = build();
     sender.answer = () => undefined;
-    for (let count = 0; count < 3; count += 1) send(1000, "refresh");
-    send(5000, "message");
+    for (let count = 0; count < 2; count += 1) send(1000, "refresh");
+    send(5000, "refresh");
+    send(2000, "message");
     send(5000, "call");
-    await advance(1000);
-    expect(sender.purposes).toEqual(["refresh", "refresh", "message", "call"]);
+    await advance(2000);
+    expect(sender.purposes).toEqual(["refresh", "refresh", "message", "call", "refresh"]);
   });
 
   test("sends nothing that was called off before it was its turn, nor again what was", async () => {

@@ -1,4 +1,5 @@
 import { describe, expect, test } from "vitest";
+import { makePurr } from "../../src/location/purr.ts";
 import {
   answerTo,
   headerLine,
@@ -8,6 +9,7 @@ import {
   statusOf,
 } from "../support/messages.ts";
 import type { Phone } from "../support/phone.ts";
+import { SequentialIds } from "../support/sequential-ids.ts";
 import { AWAKE, BED, contactOf, got, SleepWorld, TOKEN } from "../support/sleepers.ts";
 
 const MAIN = "192.0.2.50:5060";
@@ -112,6 +114,7 @@ describe("a request inside of a dialog", () => {
   test.each([
     ["without a reference", { wants: false }],
     ["with one that somebody has made up", { purr: "AAAABBBBCCCCDDDD0000111122223333" }],
+    ["with one of another device", { purr: makePurr("ffffffffffffffff", new SequentialIds()) }],
   ])("%s wakes nobody", async (_, parts) => {
     const dialog = await call(parts);
     send(dialog, "UPDATE");

@@ -164,6 +164,18 @@ describe("pushes are kept from being abused:", () => {
     expect(sleep.wakes(result)).toBe(1);
   });
 
+  test("callers without a name are not one caller", async () => {
+    const budget = { perCaller: 1, perDevice: 0, total: 0 };
+    const sleep = await SleepWorld.start({ push: { budget, callOver: [] } });
+    sleep.sleeper();
+    for (let n = 1; n <= 3; n += 1) {
+      const from = '"Anonymous" <sip:anonymous@anonymous.invalid>;tag=t';
+      sleep.call({ callId: `call-${n}`, from });
+      sleep.cancel(`call-${n}`);
+    }
+    expect(sleep.pushes).toEqual(["call", "call", "call"]);
+  });
+
   test("who joins a wait costs none of it", async () => {
     const budget = { perCaller: 1, perDevice: 1, total: 1 };
     const sleep = await SleepWorld.start({ push: { budget } });
