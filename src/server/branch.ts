@@ -31,6 +31,8 @@ export interface BranchUser {
   /** A response; final ones may be followed by more of them after a 2xx to an INVITE. */
   onBranchResponse(branch: Branch, response: SipResponse): void;
   onBranchFailure(branch: Branch, failure: BranchFailure): void;
+  /** Its CANCEL could not leave where its INVITE did. */
+  onCancelLost(branch: Branch, cancel: string): void;
 }
 
 /** One branch of a relayed request (RFC 3261 section 16.6): an attempt, its Timer C and its CANCEL. */
@@ -123,7 +125,14 @@ export class Branch implements AttemptUser, TimerOwner {
     this.#isCancelSent = true;
     this.#timer?.cancel();
     this.#timer = this.#modules.timers.start(CANCEL_WAIT_MS, this, "cancelled");
-    this.#modules.transactions.sendCancel(buildCancel(request.text), request);
+    const cancel = buildCancel(request.text);
+    this.#modules.transactions.sendCancel(cancel, request, {
+      // Nobody waits for the answer: the INVITE's own tells how it went.
+      onResponse: () => undefined,
+      onFailure: (failure) => {
+        if (failure === "transport-error") this.#user.onCancelLost(this, cancel);
+      },
+    });
   }
 
   #fail(failure: BranchFailure): void {

@@ -51,6 +51,11 @@ export class FlowEnds {
     this.#end(aor, binding, "restart");
   }
 
+  /** Where the device of a binding is now. */
+  flowOf(ctid: string): string | undefined {
+    return this.#modules.store.lookupCtid(ctid)?.binding.source;
+  }
+
   /** A request over the flow of a binding came back with 430, or nothing came back (RFC 5626 section 7). */
   failed(ctid: string): void {
     const { store, nowMs } = this.#modules;

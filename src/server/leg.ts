@@ -2,6 +2,7 @@ import type { RelayBranch } from "../proxy/proxy-input.ts";
 import type { SipResponse } from "../sip/message.ts";
 import { Branch, type BranchFailure, type BranchModules, type BranchUser } from "./branch.ts";
 import type { FlowEnds } from "./flow-ends.ts";
+import { findHops } from "./hops.ts";
 import { FAIL_OVER_MS, MAX_WAIT_MS, TIMER_C_MS } from "./limits.ts";
 import type { Timer, TimerOwner } from "./timer-queue.ts";
 
@@ -33,7 +34,7 @@ export interface HeldBranch {
 
 export interface LegModules extends BranchModules {
   /** Told of flows that do not lead to their devices. */
-  readonly flows: Pick<FlowEnds, "failed" | "disowned">;
+  readonly flows: Pick<FlowEnds, "failed" | "disowned" | "flowOf">;
 }
 
 /** How a leg has ended without an answer. */
@@ -180,6 +181,17 @@ export class Leg implements BranchUser, HeldBranch, TimerOwner {
     if (isDead || isSilent) this.#flowFailed();
     if ((isDead || isSilent) && (this.#tryNext() || this.#wakeUp())) return;
     this.#fail(this.#plan.isEdge && (isDead || isSilent) ? "flow-failed" : failure);
+  }
+
+  /** A phone that has come back by another connection while it rings is told there, or it would ring on. */
+  onCancelLost(_: Branch, cancel: string): void {
+    const flow = this.#ctid === undefined ? undefined : this.#modules.flows.flowOf(this.#ctid);
+    if (flow === undefined) return;
+    findHops({ kind: "flow", flow }, this.#modules, ({ targets: [target], listenerFor }) => {
+      const listener = target === undefined ? undefined : listenerFor(target);
+      if (target === undefined || listener === undefined) return;
+      this.#modules.transport.send(cancel, listener, target);
+    });
   }
 
   /**

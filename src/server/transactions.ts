@@ -133,12 +133,12 @@ export class Transactions {
   }
 
   /** Sends the CANCEL of an INVITE under way; it has that one's branch, and its own transaction. */
-  sendCancel(text: string, invite: ClientRequest): void {
+  sendCancel(text: string, invite: ClientRequest, user: ClientTransactionUser): void {
     const { listener, target } = invite;
     // The key of the INVITE ends with its method.
     const key = `${invite.key.slice(0, -"INVITE".length)}CANCEL`;
     const request = { key, text, method: "CANCEL", listener, target };
-    const transaction = new ClientTransaction(request, UNHEARD, this.#modules);
+    const transaction = new ClientTransaction(request, user, this.#modules);
     this.#clients.set(key, transaction);
     transaction.start();
   }
@@ -175,12 +175,6 @@ export interface OutgoingRequest {
 export function withMark(branch: string, mark: string): string {
   return mark === "" ? branch : `${branch}.${mark}`;
 }
-
-/** Nobody waits for the answer to a CANCEL: the INVITE's own answer tells how it went. */
-const UNHEARD: ClientTransactionUser = {
-  onResponse: () => undefined,
-  onFailure: () => undefined,
-};
 
 /** The request with midreg's Via on top. rport asks for the answer on the same flow (RFC 3581). */
 export function withVia(text: string, listener: Listener, branch: string): string {

@@ -79,7 +79,7 @@ export class Relaying extends Parts {
       // Flows need nothing of it.
       upstreams: {} as unknown as Upstreams,
       ids: this.ids,
-      flows: { failed: () => undefined, disowned: () => undefined },
+      flows: { failed: () => undefined, disowned: () => undefined, flowOf: () => undefined },
       tally: (direction, result) => {
         this.tallies.push(`${direction} ${result}`);
         return { n: 0 };

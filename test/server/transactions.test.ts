@@ -156,7 +156,7 @@ describe("client transactions", () => {
     const heard = parts.listenAt(PEER);
     const user = { onResponse: () => undefined, onFailure: () => undefined };
     const { request: invite } = parts.transactions.send(outgoing("INVITE"), user);
-    parts.transactions.sendCancel(buildCancel(invite.text), invite);
+    parts.transactions.sendCancel(buildCancel(invite.text), invite, user);
     parts.clock.advance(10);
     expect(heard.map(methodOf)).toEqual(["INVITE", "CANCEL"]);
     expect(headerLine(heard[1] ?? "", "Via")).toBe(headerLine(heard[0] ?? "", "Via"));
@@ -171,7 +171,7 @@ describe("client transactions", () => {
     const parts = new Parts();
     const user = { onResponse: () => undefined, onFailure: () => undefined };
     const { request: invite } = parts.transactions.send(outgoing("INVITE"), user);
-    parts.transactions.sendCancel(buildCancel(invite.text), invite);
+    parts.transactions.sendCancel(buildCancel(invite.text), invite, user);
     parts.clock.advance(60_000);
     expect(parts.recording.gauge("sip_transactions", { kind: "client" })).toBe(0);
     expect(parts.errors).toEqual([]);

@@ -257,3 +257,32 @@ test("rule 23: a call that comes again after it is over is another call", async 
   expect(call(all, [one])).toEqual([486]);
   expect(call(all, [two])).toEqual([486]);
 });
+
+test("a phone that has come back by another connection while it rings is told there that the call is over", async () => {
+  const world = await World.start({ hasStreams: true });
+  const before = world.phone("alice", FIRST);
+  world.transport.connect(FIRST);
+  registerFlow(world, before, { regId: 1 });
+  answering(before, 180);
+  const [uri = ""] = world.main.contactsFor(TO);
+  const invite = buildInvite({ uri, branch: "z9hG4bK-moving" });
+  world.main.send(invite, SERVER_PLACE);
+  world.pass(1);
+  world.transport.disconnect(FIRST);
+  const now = world.phone("alice", SECOND);
+  world.transport.connect(SECOND);
+  registerFlow(world, now, { regId: 1 });
+  now.onRequest = (text) => {
+    if (methodOf(text) !== "CANCEL") return;
+    now.send(answerTo(text, 200, "OK", { tag: "dev" }));
+    const rung = before.requests.find((request) => methodOf(request) === "INVITE") ?? "";
+    now.send(answerTo(rung, 487, "Request Terminated", { tag: "dev" }));
+  };
+  world.main.send(
+    invite.replaceAll("INVITE", "CANCEL").replace(/Contact: .*\r\n/u, ""),
+    SERVER_PLACE,
+  );
+  world.pass(1);
+  expect(now.requests.map(methodOf)).toContain("CANCEL");
+  expect(finals(world)).toEqual([200, 487]);
+});
