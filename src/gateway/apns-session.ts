@@ -55,7 +55,8 @@ export class ApnsSession implements Connections {
   #streams = 0;
   #isProven = false;
   #state: "connecting" | "open" | "closing" | "ended" = "connecting";
-  #failure: readonly [reason: string, detail: string] = connectionFailure(undefined);
+  /** Why it has ended, where that is known. */
+  #failure: readonly [reason: string, detail: string] | undefined;
   readonly #callOffConnectLimit: () => void;
   #isPinging = false;
   #hasLost = false;
@@ -115,16 +116,18 @@ export class ApnsSession implements Connections {
   #end(): void {
     this.#callOffConnectLimit();
     this.#state = "ended";
-    this.#failWaiting(...this.#failure);
+    this.#failWaiting();
   }
 
-  #failWaiting(reason: string, detail: string): void {
-    for (const { resolve } of this.#waiting.splice(0)) resolve(this.#lost(reason, detail));
+  #failWaiting(): void {
+    for (const { resolve } of this.#waiting.splice(0)) resolve(this.#lost());
   }
 
-  #lost(reason: string, detail: string): SessionResult {
+  /** A stream may say why before the connection does. */
+  #lost(streamError?: unknown): SessionResult {
     const isFirst = !this.#hasLost;
     this.#hasLost = true;
+    const [reason, detail] = this.#failure ?? connectionFailure(streamError);
     return { kind: "lost", reason, detail, isFirst };
   }
 
@@ -141,7 +144,7 @@ export class ApnsSession implements Connections {
   }
 
   #pump(): void {
-    if (this.#state === "ended") this.#failWaiting(...this.#failure);
+    if (this.#state === "ended") this.#failWaiting();
     else if (this.#session.closed && !this.#session.destroyed) this.retire();
     // A connection that has broken off ends its streams before it says so; then those that wait hear of it.
     else if (this.#state === "open" && !this.#session.destroyed) this.#startWaiting();
@@ -162,21 +165,17 @@ export class ApnsSession implements Connections {
     const callOffLimit = this.#clock.after(REQUEST_TIMEOUT_MS, () => {
       stream.close(constants.NGHTTP2_CANCEL);
     });
-    readAnswer(stream, this.#clock, (answer) => {
+    readAnswer(stream, this.#clock, (answer, error) => {
       callOffSilence();
       callOffLimit();
       this.#streams -= 1;
       if (answer?.status === 200 || answer?.status === 410) this.#isProven = true;
-      resolve(this.#resultOf(answer, signal));
+      const isAborted = answer === undefined && signal.aborted;
+      if (isAborted) resolve({ kind: "aborted" });
+      else resolve(answer === undefined ? this.#lost(error) : { kind: "answer", answer });
       this.#pump();
     });
     stream.end(body);
-  }
-
-  #resultOf(answer: ApnsAnswer | undefined, signal: AbortSignal): SessionResult {
-    if (answer !== undefined) return { kind: "answer", answer };
-    if (signal.aborted) return { kind: "aborted" };
-    return this.#lost(...this.#failure);
   }
 
   /** A connection that a middlebox has forgotten is found out here, and not by the deadline of every push. */
@@ -193,11 +192,11 @@ export class ApnsSession implements Connections {
 
 type ResponseHeaders = IncomingHttpHeaders & IncomingHttpStatusHeader;
 
-/** Reads the answer; undefined when the stream ends without one. `done` is called once. */
+/** Reads the answer; undefined, and perhaps why, when the stream ends without one. `done` is called once. */
 function readAnswer(
   stream: ClientHttp2Stream,
   clock: GatewayClock,
-  done: (answer: ApnsAnswer | undefined) => void,
+  done: (answer: ApnsAnswer | undefined, error?: unknown) => void,
 ): void {
   let headers: ResponseHeaders | undefined;
   let body = "";
@@ -208,15 +207,18 @@ function readAnswer(
   stream.on("data", (text: string) => {
     body = (body + text).slice(0, MAX_ANSWER_BYTES);
   });
-  // An error is followed by "close" always, which tells all there is to tell.
-  stream.on("error", () => undefined);
+  let failure: unknown;
+  // An error is followed by "close" always.
+  stream.on("error", (error) => {
+    failure = error;
+  });
   stream.on("close", () => {
     const status = headers?.[":status"];
     // These say all by themselves, whatever has become of the connection since; to send again would be to push twice.
     const isClear = status === 200 || status === 410;
     const hasEnded = stream.readableEnded && stream.rstCode === constants.NGHTTP2_NO_ERROR;
     const isWhole = isClear || hasEnded;
-    if (headers === undefined || status === undefined || !isWhole) done(undefined);
+    if (headers === undefined || status === undefined || !isWhole) done(undefined, failure);
     else done({ status, ...readBody(body), retryAfterMs: retryAfterOf(headers, clock) });
   });
 }
