@@ -73,7 +73,8 @@ export class HttpsClient implements Connections {
     this.#http.destroy();
   }
 
-  async #post({ url, headers, body, signal }: HttpRequest): Promise<HttpResult> {
+  async #post(asked: HttpRequest): Promise<HttpResult> {
+    const { url, headers, body, signal } = asked;
     const isTls = url.startsWith("https:");
     const agent = isTls ? this.#https : this.#http;
     const limit = AbortSignal.timeout(REQUEST_TIMEOUT_MS);
@@ -88,7 +89,13 @@ export class HttpsClient implements Connections {
         agent,
         signal: AbortSignal.any([signal, limit]),
       });
-      request.on("error", fail);
+      request.on("error", (error) => {
+        // A connection that was kept and that the server has closed meanwhile says nothing of the server (RFC 9112
+        // section 9.3.1). Each such error uses up one of them.
+        const isStale = request.reusedSocket && !signal.aborted && !limit.aborted;
+        if (isStale) resolve(this.#post(asked));
+        else fail(error);
+      });
       request.on("response", (response) => read(response, resolve, fail));
       request.end(body);
     });

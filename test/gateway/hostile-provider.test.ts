@@ -164,6 +164,21 @@ describe("an APNs that", () => {
   });
 });
 
+/** A server by HTTP/1.1 that takes everything, and its connections so far. */
+async function idleServer(): Promise<{
+  readonly server: Server;
+  readonly sockets: Socket[];
+  readonly origin: string;
+}> {
+  const sockets: Socket[] = [];
+  const server = createHttp((request, response) => {
+    request.resume();
+    request.on("end", () => response.writeHead(202).end());
+  });
+  server.on("connection", (socket) => sockets.push(socket));
+  return { server, sockets, origin: await listen(server) };
+}
+
 /** The webhook stands for all that is sent by HTTP/1.1. */
 describe("a provider by HTTP/1.1 that", () => {
   const broken: ReadonlyArray<readonly [string, () => Server]> = [
@@ -198,6 +213,24 @@ describe("a provider by HTTP/1.1 that", () => {
     for (const { result } of outcomes) expect(["unavailable", "timeout"]).toContain(result);
     expect(await world.metrics.render()).toContain('midreg_push_queued{provider="webhook"} 0');
     expect(world.log.lines.join("\n")).not.toContain("push sender failed");
+  });
+
+  test("has closed idle connections costs the pushes that find out nothing", async () => {
+    const { server, sockets, origin } = await idleServer();
+    const world = await open(origin);
+    for (const count of [8, 8]) {
+      // oxlint-disable-next-line no-await-in-loop -- The second time on the connections of the first.
+      const outcomes = await Promise.all(
+        Array.from({ length: count }, async (_, at) => world.push(devices.http(`a${at}`))),
+      );
+      expect(new Set(outcomes.map(({ result }) => result))).toEqual(new Set(["accepted"]));
+      // From now on each connection breaks off when it is used again.
+      for (const socket of sockets) socket.on("data", () => socket.resetAndDestroy());
+    }
+    expect(await world.metrics.render()).toContain(
+      'midreg_push_retries_total{provider="webhook"} 0',
+    );
+    server.close();
   });
 
   test("takes a push with an answer without end is read no further than errors are long", async () => {
