@@ -57,11 +57,16 @@ export class Callers {
     modules.main.onResponse = (text) => this.#hear(text);
   }
 
-  /** Calls a contact, and says so. */
-  call(callee: Callee): string {
+  /** Calls a contact, along its Path if it has one, and says so. */
+  call(callee: Callee, path = ""): string {
     const { contact } = callee;
     const callId = `call-${this.#calls.size + 1}`;
-    const invite = requestOf("INVITE", { uri: contact, callId, place: this.#modules.main.place });
+    const invite = requestOf("INVITE", {
+      uri: contact,
+      callId,
+      place: this.#modules.main.place,
+      path,
+    });
     this.#calls.set(callId, {
       callId,
       invite,
@@ -161,11 +166,12 @@ export class Callers {
 
 function requestOf(
   method: string,
-  { uri, callId, place }: { readonly uri: string; readonly callId: string; readonly place: string },
+  { uri, callId, place, path }: Readonly<Record<"uri" | "callId" | "place" | "path", string>>,
 ): string {
   return message(
     `${method} ${uri} SIP/2.0`,
     `Via: SIP/2.0/UDP ${place};branch=z9hG4bK-${callId}`,
+    ...(path === "" ? [] : [`Route: ${path}`]),
     "Max-Forwards: 70",
     "From: <sip:carol@sip.test>;tag=carol",
     "To: <sip:callee@sip.test>",
@@ -187,6 +193,8 @@ function ackOf(invite: string, answer: string): string {
   return [
     line.replace(/ \S+ /u, ` ${target} `),
     ...routes.map((route) => `Route: ${route}`),
-    ...rest.map((one) => one.replace(/branch=(\S+)/u, "branch=$1-ack")),
+    ...rest
+      .filter((one) => !one.startsWith("Route: "))
+      .map((one) => one.replace(/branch=(\S+)/u, "branch=$1-ack")),
   ].join("\r\n");
 }

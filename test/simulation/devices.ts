@@ -23,6 +23,8 @@ export interface Device {
   uris: readonly string[];
   /** Header parameters of its contact; empty for one that does not say which instance it is. */
   readonly instance: string;
+  /** Those of one that registers a flow (RFC 5626), and is not woken; else empty. */
+  readonly flow: string;
   /** URIs of its one contact with all tokens that it has had and will have; empty for one that stays as it is. */
   readonly aliases: string[];
   readonly lifetimeSec: number;
@@ -61,6 +63,7 @@ export class Devices {
     });
     const uris = all.slice(0, contacts);
     const hasInstance = isWakable && contacts === 1 && this.#random.chance(0.6);
+    const isFlow = !isWakable && contacts === 1 && this.#random.chance(0.6);
     const phone = world.phone(user, place);
     this.#answering(phone);
     this.all.push({
@@ -68,6 +71,7 @@ export class Devices {
       phone,
       uris,
       instance: hasInstance ? `;+sip.instance="<urn:x-device:${place}>"` : "",
+      flow: isFlow ? `;+sip.instance="<urn:x-flow:${place}>";reg-id=1` : "",
       aliases: hasInstance ? [...uris] : [],
       lifetimeSec: this.#random.pick(LIFETIMES_SEC),
       place,
@@ -150,13 +154,14 @@ export class Devices {
   #build(device: Device, parts: Parts): string {
     const { phone, callId, cseq, place } = device;
     const { expires, headers } = parts;
+    const support = device.flow !== "" ? ["Supported: outbound, path"] : [];
     return phone.buildRegister({
       callId,
       cseq,
-      contact: contactOf(parts, device.instance),
+      contact: contactOf(parts, device.instance + device.flow),
       expires,
       from: place,
-      headers,
+      headers: [...headers, ...support],
     });
   }
 }

@@ -68,6 +68,7 @@ export class History {
       maxContacts: random.pick([0, 0, 2, 3]),
       expiresRangePercent: random.pick([0, 0, 40]),
       upstreamMarginSec: random.pick([2, 2, 0, 10]),
+      outboundMode: mode === "aor" ? "supported" : random.pick(["supported", "edge"]),
     };
     this.#push = {
       budget: { perCaller: 0, perDevice: 0, total: 0 },
@@ -89,6 +90,8 @@ export class History {
       note,
     });
     const { main } = this.#world;
+    // It does outbound; midreg says nothing of that where it is no edge.
+    main.extraHeaders = ["Require: outbound"];
     this.#whims = new Whims({ main, clock: this.#clock, random }, this.#ledger);
     this.#callers = new Callers({ main, clock: this.#clock, random });
     for (const user of USERS) {
@@ -100,8 +103,10 @@ export class History {
 
   /** Runs it; throws with the seed and the last steps when a promise is broken. */
   async run(): Promise<void> {
-    const { mode, absorb, upstreamMarginSec, expiresMaxDeviationSec, maxContacts } = this.#policy;
-    const settings = { mode, absorb, upstreamMarginSec, expiresMaxDeviationSec, maxContacts };
+    const { mode, absorb, upstreamMarginSec, expiresMaxDeviationSec, maxContacts, outboundMode } =
+      this.#policy;
+    const spread = { expiresMaxDeviationSec, maxContacts, outboundMode };
+    const settings = { mode, absorb, upstreamMarginSec, ...spread };
     this.#note(JSON.stringify(settings));
     try {
       this.#world.network.weather = (text) => this.#carry(text);
@@ -156,7 +161,9 @@ export class History {
     const callees = USERS.flatMap((user) => this.#calleesOf(user));
     if (callees.length === 0) return;
     if (random.chance(0.15)) return this.#note(this.#callers.cancel());
-    this.#note(this.#callers.call(random.pick(callees)));
+    const callee = random.pick(callees);
+    const path = this.#world.main.pathOf(uriOf(callee.user), callee.contact);
+    this.#note(this.#callers.call(callee, path));
     if (random.chance(0.8)) return;
     this.#pass(random.pick([0.003, 0.03, 0.3, 3]));
     await this.#killAndStart();
@@ -224,7 +231,9 @@ export class History {
     if (this.#store.isFailing) this.#failedAtMs = this.#clock.nowMs();
     const kept = this.#store.kill(this.#random.below(this.#store.pending + 1));
     if (this.#random.chance(0.4)) {
-      this.#policy = { ...this.#policy, mode: this.#random.pick(MODES) };
+      const mode = this.#random.pick(MODES);
+      const outboundMode = mode === "aor" ? "supported" : this.#policy.outboundMode;
+      this.#policy = { ...this.#policy, mode, outboundMode };
     }
     this.#note(`midreg is killed and starts in ${this.#policy.mode} mode, ${kept.length} kept`);
     this.#countWakes();

@@ -121,6 +121,17 @@ export function noUpstreamTooShort(account: Account, user: string, binding: Bind
   const heldMs = account.world.main.expiryOf(uriOf(user), contact) ?? 0;
   if (heldMs < expiresAtMs) fail(`${contact} ends upstream ${expiresAtMs - heldMs} ms too early`);
   if (heldMs < upstream.expiresAtMs) fail(`${contact} is thought to live longer upstream`);
+  pathLeadsToItsFlow(account, user, binding);
+}
+
+/** At the edge: the Path that the main registrar has leads over the flow that the device was heard on last. */
+function pathLeadsToItsFlow(account: Account, user: string, binding: Binding): void {
+  const { ctid, source, upstream } = binding;
+  const path = account.world.main.pathOf(uriOf(user), upstream.contact);
+  if (path === "") return;
+  const [, body = ""] = /^<sip:p([\w-]+)\.[\w-]{14}@/u.exec(path) ?? [];
+  const named = Buffer.from(body, "base64url").toString("latin1");
+  if (named !== `${ctid}|${source}`) fail(`${upstream.contact} has a Path to ${named}`);
 }
 
 /**

@@ -9,6 +9,7 @@ interface Held {
   readonly uri: string;
   readonly callId: string;
   readonly cseq: number;
+  readonly path: string;
   expiresAtMs: number;
 }
 
@@ -62,6 +63,11 @@ export class MainRegistrar {
     return (this.#held.get(to) ?? [])
       .filter(({ expiresAtMs }) => expiresAtMs > nowMs)
       .map(({ uri }) => uri);
+  }
+
+  /** The Path that a contact was registered with last; empty for none. */
+  pathOf(to: string, uri: string): string {
+    return this.#held.get(to)?.find((held) => held.uri === uri)?.path ?? "";
   }
 
   /** When a contact expires; undefined when it is not held. */
@@ -165,7 +171,8 @@ export class MainRegistrar {
       if (asked === 0) continue;
       const grantedMs = Math.min(asked, this.maxExpiresSec) * 1000;
       const expiresAtMs = this.#network.clock.nowMs() + grantedMs;
-      held.push({ uri, callId: request.callId, cseq: request.cseq.number, expiresAtMs });
+      const path = headerLine(text, "Path");
+      held.push({ uri, callId: request.callId, cseq: request.cseq.number, path, expiresAtMs });
     }
   }
 
