@@ -20,6 +20,9 @@ const SCOPE = "https://www.googleapis.com/auth/firebase.messaging";
 const GRANT_TYPE = "urn:ietf:params:oauth:grant-type:jwt-bearer";
 const ASSERTION_SEC = 3600;
 
+/** What may stand in a header (RFC 6750 section 2.1 allows less). */
+const BEARER = /^[!-~]{1,8192}$/u;
+
 /** A token is not used in its last minutes, since it has to hold until the message arrives. */
 const SPARE_MS = 5 * 60_000;
 
@@ -80,7 +83,8 @@ export class FcmAccess {
   #read(answer: HttpAnswer, askedMs: number): AccessResult {
     const { status, retryAfter, body } = answer;
     const { access_token: token, expires_in: lifetime } = parseJsonObject(body);
-    if (status === 200 && typeof token === "string" && typeof lifetime === "number") {
+    const isToken = typeof token === "string" && BEARER.test(token);
+    if (status === 200 && isToken && typeof lifetime === "number") {
       this.#token = token;
       this.#goodUntilMs = askedMs + Math.max(lifetime * 1000 - SPARE_MS, 0);
       return { kind: "token", token };

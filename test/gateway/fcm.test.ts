@@ -1,4 +1,7 @@
-import { describe, expect, test } from "vitest";
+import { once } from "node:events";
+import { createServer } from "node:http";
+import type { AddressInfo } from "node:net";
+import { describe, expect, onTestFinished, test } from "vitest";
 import { FcmAccess } from "../../src/gateway/fcm-access.ts";
 import { readFcmAnswer } from "../../src/gateway/fcm-answer.ts";
 import { buildFcmMessage } from "../../src/gateway/fcm-message.ts";
@@ -101,6 +104,39 @@ describe("the access token of FCM", () => {
     await access.get();
     expect(world.server.fcm.tokens).toHaveLength(2);
     client.stop();
+  });
+
+  test.each([
+    ["no JSON", "<html>Please log in to this network</html>"],
+    ["no token", '{"expires_in":3599}'],
+    ["a token that breaks out of its header", '{"access_token":"a\\r\\nX: 1","expires_in":3599}'],
+    ["a token that is none", '{"access_token":{"a":1},"expires_in":3599}'],
+  ])("is not there where the answer has %s, and is asked for again", async (_, body) => {
+    let asked = 0;
+    const server = createServer((request, response) => {
+      request.resume();
+      asked += 1;
+      response.end(body);
+    });
+    server.listen(0, "127.0.0.1");
+    await once(server, "listening");
+    onTestFinished(() => {
+      server.close();
+    });
+    const { port } = server.address() as AddressInfo;
+    const world = await PushWorld.open((yaml) =>
+      yaml.replace(
+        /^( *)- service_account:/mu,
+        `$1- token_endpoint: http://127.0.0.1:${port}\n$1  service_account:`,
+      ),
+    );
+    const deadlineMs = REAL_CLOCK.nowMs() + 1000;
+    expect(await world.push(devices.fcm("aa"), { deadlineMs })).toMatchObject({
+      result: "unavailable",
+      reason: "no-access-token",
+    });
+    expect(asked).toBeGreaterThan(1);
+    expect(world.pushes).toEqual([]);
   });
 
   test("is asked for anew when Google has taken it back", async () => {
