@@ -15,28 +15,37 @@ export interface GatewayParts {
 }
 
 /** The push providers of the settings, if there are any. Throws a `GatewayError` of one line when a key cannot be used. */
-export function buildGateway(
-  { pushProviders }: Settings,
-  parts: GatewayParts,
-): ProviderGateway | undefined {
+export function buildGateway(settings: Settings, parts: GatewayParts): ProviderGateway | undefined {
   const clock = timersOf(parts.clock);
-  const web =
-    pushProviders.webpush === undefined
-      ? undefined
-      : new WebPushSender(pushProviders.webpush, clock);
-  const senders: PushSender[] = [
-    ...pushProviders.apns.flatMap((team): PushSender[] => [
-      new ApnsSender("apns", team, clock),
-      new ApnsSender("apns.dev", { ...team, endpoint: team.sandboxEndpoint }, clock),
-    ]),
-    ...pushProviders.fcm.map((project) => new FcmSender(project, clock)),
-    ...(web === undefined ? [] : [web]),
-    ...pushProviders.http.map((hook) => new WebhookSender(hook, clock)),
-  ];
+  const { senders, web } = buildSenders(settings, clock);
   if (senders.length === 0) return undefined;
   const vapidKey = (provider: string): string | undefined =>
     provider === web?.provider ? web.publicKey : undefined;
   return new ProviderGateway(senders, vapidKey, { ...parts, clock });
+}
+
+interface Senders {
+  readonly senders: readonly PushSender[];
+  /** The one among them that is for Web Push. */
+  readonly web: WebPushSender | undefined;
+}
+
+/** Reads the keys of all providers, and asks nobody. Throws a `GatewayError` of one line when one cannot be used. */
+export function buildSenders(
+  { pushProviders: { apns, fcm, webpush, http } }: Pick<Settings, "pushProviders">,
+  clock: GatewayClock,
+): Senders {
+  const web = webpush === undefined ? undefined : new WebPushSender(webpush, clock);
+  const senders: PushSender[] = [
+    ...apns.flatMap((team): PushSender[] => [
+      new ApnsSender("apns", team, clock),
+      new ApnsSender("apns.dev", { ...team, endpoint: team.sandboxEndpoint }, clock),
+    ]),
+    ...fcm.map((project) => new FcmSender(project, clock)),
+    ...(web === undefined ? [] : [web]),
+    ...http.map((hook) => new WebhookSender(hook, clock)),
+  ];
+  return { senders, web };
 }
 
 /** What cannot be read again stays as it was; midreg goes on in any case. */

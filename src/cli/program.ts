@@ -3,6 +3,7 @@ import { ConfigError } from "../config/config-error.ts";
 import { readingFailure } from "../config/expand.ts";
 import { type LoadedSettings, loadSettings } from "../config/load-settings.ts";
 import { adminPlace } from "./admin-place.ts";
+import { faultsInFiles } from "./check-files.ts";
 import { type Command, parseCommandLine } from "./command-line.ts";
 import type { CredentialCommand } from "./credential-arguments.ts";
 import { runCredentialCommand } from "./credential-command.ts";
@@ -78,6 +79,9 @@ function check(command: SettingsCommand, surroundings: Surroundings): number {
   const loaded = load(command, surroundings);
   if (loaded === undefined) return EXIT.config;
   for (const warning of loaded.warnings) surroundings.err(`midreg: warning: ${warning}\n`);
+  const faults = faultsInFiles(loaded.settings);
+  for (const fault of faults) surroundings.err(`midreg: ${fault}\n`);
+  if (faults.length > 0) return EXIT.config;
   surroundings.out("midreg: the configuration is good\n");
   return EXIT.ok;
 }

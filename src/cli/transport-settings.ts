@@ -4,10 +4,9 @@ import { TlsContexts } from "../transport/tls-contexts.ts";
 import { buildIsTrusted } from "./trusted-sources.ts";
 
 /** The certificates of the settings, with a metric of their ends; undefined where nothing speaks TLS. */
-export function buildTls({ listeners, tls }: Settings, metrics: Metrics): TlsContexts | undefined {
-  const isNeeded = listeners.some(({ protocol }) => protocol === "tls" || protocol === "wss");
-  if (!isNeeded) return undefined;
-  const contexts = new TlsContexts(tls);
+export function buildTls(settings: Settings, metrics: Metrics): TlsContexts | undefined {
+  const contexts = readTls(settings);
+  if (contexts === undefined) return undefined;
   for (const { file } of contexts.expiries()) {
     metrics.gauge("tls_certificate_expiry_seconds", { file }, () => {
       const found = contexts.expiries().find((one) => one.file === file);
@@ -15,6 +14,15 @@ export function buildTls({ listeners, tls }: Settings, metrics: Metrics): TlsCon
     });
   }
   return contexts;
+}
+
+/** Undefined when no listener needs certificates. Throws a `TransportError` that names the file at fault. */
+export function readTls({
+  listeners,
+  tls,
+}: Pick<Settings, "listeners" | "tls">): TlsContexts | undefined {
+  const isNeeded = listeners.some(({ protocol }) => protocol === "tls" || protocol === "wss");
+  return isNeeded ? new TlsContexts(tls) : undefined;
 }
 
 /** Tells load balancers that speak the PROXY protocol from all others. */

@@ -74,6 +74,35 @@ test("every mistake of a file has its own line with the place", async () => {
   expect(places).toEqual([`${path}:2:9`, `${path}:3:8`, ""]);
 });
 
+test("check reads the files that the settings name, and tells what is wrong with each", async () => {
+  const directory = makeTempDirectory();
+  const path = join(directory, "midreg.yaml");
+  const users = join(directory, "users.htdigest");
+  const secret = join(directory, "webhook.secret");
+  writeFileSync(
+    path,
+    `upstream: sip:10.0.0.2
+listen: ["udp:127.0.0.1:5060", "tls:127.0.0.1:5061"]
+tls: { certificates: [{ cert: ${directory}/a.pem, key: ${directory}/a.key }] }
+auth: { absorb: digest, credentials_file: ${users} }
+mid_registrar: { pn_enable: true }
+push: { providers: { http: [{ name: acme, url: "https://push.test/", secret: ${secret} }] } }
+`,
+  );
+  writeFileSync(users, "alice:sip.test:not-a-hash\n");
+  const { code, out, err } = await run(["check", "--config", path]);
+  expect({ code, out }).toEqual({ code: 3, out: "" });
+  const lines = err
+    .trimEnd()
+    .split("\n")
+    .filter((line) => !line.includes("warning"));
+  expect(lines).toHaveLength(3);
+  expect(lines[0]).toMatch(/^midreg: \S+users\.htdigest:1: /u);
+  expect(lines[1]).toMatch(/^midreg: cannot read \S+a\.pem: /u);
+  expect(lines[2]).toMatch(/^midreg: \S+webhook\.secret: cannot be read \(ENOENT\)/u);
+  expect(err).not.toContain("not-a-hash");
+});
+
 test("run starts, drains when it is told to stop, and ends well", async () => {
   const env = { MIDREG_STORAGE__MODE: "memory", MIDREG_SECRET: "a secret for this test" };
   const flags = ["--listen", "udp:127.0.0.1:0", "--admin", "off", "--log-level", "silent"];
