@@ -128,9 +128,8 @@ describe("a reference for dialogs", () => {
     const purr = makePurr(ctid, ids) ?? "";
     expect(readPurr("", ids)).toBeUndefined();
     expect(readPurr(ctid, ids)).toBeUndefined();
-    expect(
-      readPurr(`A${purr.slice(1)}`, ids) ?? readPurr(`B${purr.slice(1)}`, ids),
-    ).toBeUndefined();
+    const altered = purr.replace(/^./u, (first) => (first === "A" ? "B" : "A"));
+    expect(readPurr(altered, ids)).toBeUndefined();
     expect(readPurr(ids.seal(`AAAAAAAAAAAAAA 1 ${ctid}`) ?? "", ids)).toBeUndefined();
     expect(readPurr(ids.seal("purr alice@sip.test") ?? "", ids)).toBeUndefined();
   });
