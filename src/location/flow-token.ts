@@ -1,23 +1,18 @@
-import { fromBase64Url, toBase64Url } from "./base64-url.ts";
+import { type FlowPayload, readFlowPayload, writeFlowPayload } from "./flow-payload.ts";
 
 /**
  * The user part of a Path of midreg's own (RFC 5626 section 5.2). It names the flow that a REGISTER came on and the contact
  * that it registered, and is sealed for this use alone, so that calls along the Path can be routed without state, and
  * nobody can make one up. It is in no dialog.
  */
-export interface FlowToken {
-  /** location/flow.ts. */
-  readonly flow: string;
-  /** Contact identifier; empty where all contacts are removed. */
-  readonly ctid: string;
-}
+export type FlowToken = FlowPayload;
 
 /** 80 bits of digest in base64url. The letter is that of no dialog token (proxy/dialog-token.ts). */
 const FORM = /^p[\w-]+\.[\w-]{14}$/u;
 
 /** Writes a token. */
-export function buildFlowToken({ flow, ctid }: FlowToken, mac: (text: string) => string): string {
-  const payload = `p${toBase64Url(`${ctid}|${flow}`)}`;
+export function buildFlowToken(token: FlowToken, mac: (text: string) => string): string {
+  const payload = `p${writeFlowPayload(token)}`;
   return `${payload}.${mac(sealedText(payload))}`;
 }
 
@@ -35,9 +30,7 @@ export function openFlowToken(
   const dot = user.indexOf(".");
   const payload = user.slice(0, dot);
   if (!isMac(sealedText(payload), user.slice(dot + 1))) return undefined;
-  const body = fromBase64Url(payload.slice(1));
-  const bar = body.indexOf("|");
-  return { flow: body.slice(bar + 1), ctid: body.slice(0, bar) };
+  return readFlowPayload(payload.slice(1));
 }
 
 /** The line breaks keep it apart from all else that is sealed with the same key: no header value holds one. */

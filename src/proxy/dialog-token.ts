@@ -1,4 +1,4 @@
-import { fromBase64Url, toBase64Url } from "../location/base64-url.ts";
+import { readFlowPayload, writeFlowPayload } from "../location/flow-payload.ts";
 
 /**
  * The user part of a Record-Route of midreg's own. It names the device's flow and is sealed together
@@ -32,9 +32,7 @@ const ROLE = { callee: "d", caller: "o" } as const;
 /** Writes a token; every character may stand in the user part of a SIP URI as it is. */
 export function buildDialogToken(token: DialogToken, seal: DialogSeal, mac: Mac): string {
   const letter = ROLE[token.role];
-  const payload =
-    (token.isEdge === true ? letter.toUpperCase() : letter) +
-    toBase64Url(`${token.ctid}|${token.flow}`);
+  const payload = (token.isEdge === true ? letter.toUpperCase() : letter) + writeFlowPayload(token);
   return `${payload}.${mac(sealedText(payload, seal))}`;
 }
 
@@ -57,9 +55,7 @@ export function openDialogToken(
   if (dot < 2 || !isMac(sealedText(payload, seal), text.slice(dot + 1))) return undefined;
   const [letter = ""] = payload;
   const role = letter.toLowerCase() === ROLE.callee ? "callee" : "caller";
-  const body = fromBase64Url(payload.slice(1));
-  const bar = body.indexOf("|");
-  const token = { role, flow: body.slice(bar + 1), ctid: body.slice(0, bar) } as const;
+  const token = { role, ...readFlowPayload(payload.slice(1)) } as const;
   return letter === letter.toUpperCase() ? { ...token, isEdge: true } : token;
 }
 
