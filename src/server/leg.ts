@@ -205,9 +205,10 @@ export class Leg implements BranchUser, HeldBranch, TimerOwner {
     this.#breadth = 0;
     this.#wait();
     this.#held = this.#user.wake(this, { ...branch, asleep: branch.wakeable });
-    if (this.#held === undefined) this.#holdTimer?.cancel();
-    if (this.#held === undefined) this.#state = "live";
-    return this.#held !== undefined;
+    if (this.#held !== undefined) return true;
+    this.#holdTimer?.cancel();
+    this.#state = "live";
+    return false;
   }
 
   #flowFailed(): void {
