@@ -3,6 +3,7 @@ import type { Settings } from "../config/settings.ts";
 import type { GatewayClock } from "../gateway/push-sender.ts";
 import { readCredentialFile } from "./credentials.ts";
 import { buildSenders } from "./gateway.ts";
+import { saysAll } from "./start-error.ts";
 import { readTls } from "./transport-settings.ts";
 
 /** Of providers that nobody is pushed by. */
@@ -22,13 +23,12 @@ export function faultsInFiles(settings: Settings): readonly string[] {
   ].flatMap((read) => faultOf(read) ?? []);
 }
 
-/** Errors that say all there is to say carry a code; anything else is a fault of ours. */
 function faultOf(read: () => unknown): string | undefined {
   try {
     read();
     return undefined;
   } catch (error) {
-    if (error instanceof Error && "code" in error) return error.message;
+    if (saysAll(error)) return error.message;
     throw error;
   }
 }

@@ -1,4 +1,4 @@
-import { existsSync, readFileSync } from "node:fs";
+import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { refuseUser } from "../auth/credential-file.ts";
 import type { Credential } from "../auth/credential-table.ts";
@@ -18,6 +18,7 @@ import { changeRunning } from "./credential-remote.ts";
 import { readCredentialFile } from "./credentials.ts";
 import { DATABASE_FILE, MIGRATIONS_DIR, makeDataDirectory } from "./data-directory.ts";
 import { loadDataSettings } from "./data-settings.ts";
+import { readText } from "./read-text.ts";
 import { readAdminPlace } from "./running-place.ts";
 import { StartError } from "./start-error.ts";
 
@@ -126,10 +127,6 @@ function findDataDirectory(command: CredentialCommand, env: Environment): string
     );
   }
   return settings.dataDir;
-}
-
-function readText(path: string): string {
-  return readFileSync(path, "utf8");
 }
 
 /** Does it, and returns what there is to say. */

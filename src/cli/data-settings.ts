@@ -1,7 +1,7 @@
-import { readFileSync } from "node:fs";
 import type { Environment } from "../config/environment-source.ts";
 import { loadSettings } from "../config/load-settings.ts";
 import type { Settings } from "../config/settings.ts";
+import { readText } from "./read-text.ts";
 
 /** The main registrar does not matter to such commands, but no configuration is complete without one. */
 const ANY_UPSTREAM = "sip:127.0.0.1";
@@ -17,8 +17,4 @@ export interface DataPlace {
 export function loadDataSettings({ configFile, dataDir }: DataPlace, env: Environment): Settings {
   const flags = { upstream: ANY_UPSTREAM, ...(dataDir === undefined ? {} : { data: dataDir }) };
   return loadSettings({ configFile, flags, env, readFile: readText }).settings;
-}
-
-function readText(path: string): string {
-  return readFileSync(path, "utf8");
 }

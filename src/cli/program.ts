@@ -13,9 +13,11 @@ import { operate } from "./operate.ts";
 import type { OperatorCommand } from "./operator-commands.ts";
 import { OperatorError } from "./operator-error.ts";
 import { runPushServer } from "./push-server-command.ts";
+import { readText } from "./read-text.ts";
 import type { SecretCommand } from "./secret-arguments.ts";
 import { runSecretCommand } from "./secret-command.ts";
 import { type Appliance, serve } from "./serve.ts";
+import { saysAll } from "./start-error.ts";
 
 /** What the program uses of the process it runs in. */
 export interface Surroundings {
@@ -225,14 +227,9 @@ async function stopSignal({ onceStopped }: Surroundings): Promise<string> {
   });
 }
 
-function readText(path: string): string {
-  return readFileSync(path, "utf8");
-}
-
-/** Errors that say all there is to say carry a code; anything else is a fault of ours. */
 function reasonOf(error: unknown): string {
-  if (!(error instanceof Error)) return String(error);
-  return "code" in error ? error.message : (error.stack ?? error.message);
+  if (saysAll(error)) return error.message;
+  return error instanceof Error ? (error.stack ?? error.message) : String(error);
 }
 
 function readVersion(): string {

@@ -1,4 +1,5 @@
 import type { RuleSetting, Settings } from "../config/settings.ts";
+import { upstreamName } from "../location/binding.ts";
 import type { RegisterPolicy } from "../registrar/register-policy.ts";
 
 /** Everything that a rule can set, as it holds for some devices. */
@@ -47,7 +48,7 @@ const SETTINGS: Readonly<Record<RuleSetting, (outcome: RuleOutcome) => Shown>> =
   sort_by_latency: ({ lookup }) => lookup.sortsByLatency,
   ping: ({ ping }) => ping,
   absorb: ({ policy }) => policy.absorb,
-  upstream: ({ registrar }) => (registrar.upstream === "" ? "main" : registrar.upstream),
+  upstream: ({ registrar }) => upstreamName(registrar),
 };
 
 /** A line for each setting, with a star where it differs from what holds without a rule. */

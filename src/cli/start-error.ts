@@ -13,3 +13,8 @@ export class StartError extends Error {
     this.code = code;
   }
 }
+
+/** Errors that say all there is to say carry a code; anything else is a fault of ours. */
+export function saysAll(error: unknown): error is Error {
+  return error instanceof Error && "code" in error;
+}
