@@ -306,6 +306,29 @@ describe("in the throttling modes", () => {
     expect(pushOf(stage)).toEqual([PUSHED]);
   });
 
+  test("a device removes its contact under a new token by the proof of its flow, and nobody else does", async () => {
+    const stage = await open({ policy: { mode: "aor" } });
+    const { world, phone } = stage;
+    const tail = ';+sip.instance="<urn:uuid:00000000-0000-1000-8000-000a95a0e128>"';
+    const fresh = DEVICE.replace(TOKEN, "fresh");
+    register(stage, DEVICE, { tail });
+    const desk = world.phone("alice", "198.51.100.9:5060");
+    desk.register();
+    world.pass(1);
+    world.main.isChallenging = true;
+    const heard = world.main.registers.length;
+    const thief = world.phone("alice", "203.0.113.66:5060");
+    const contact = `<sip:alice@${PLACE};${fresh}>${tail}`;
+    thief.register({ contact, expires: 0, callId: phone.callId, cseq: 9 });
+    world.pass(1);
+    expect([thief.lastStatus, world.main.registers.length]).toEqual([401, heard + 1]);
+    expect(world.record(ALICE)?.bindings).toHaveLength(2);
+    expect(statusOf(register(stage, fresh, { tail, expires: 0 }))).toBe(200);
+    // The desk phone still has the registration that they share.
+    expect(world.main.registers).toHaveLength(heard + 1);
+    expect(world.record(ALICE)?.bindings.map((one) => `<${one.contact}>`)).toEqual([desk.contact]);
+  });
+
   test("a device gets a reference for its dialogs, another one each time", async () => {
     const stage = await open({ pushPolicy: { hasPurr: true } });
     const answers = [register(stage, DEVICE), register(stage, DEVICE)];

@@ -164,9 +164,15 @@ export function nothingAbsorbedWithoutProof(account: Account, asked: Asked): voi
     (account.proofs.get(key) ?? []).some(
       (proof) => isProvenBy(asked, proof) && proof.untilMs > account.nowMs - COMMIT_MS,
     );
-  const named = [...asked.wanted, ...asked.unwanted].map((contact) => `${asked.user} ${contact}`);
-  const own = [...account.proofs.keys()].filter((key) => key.startsWith(`${asked.user} `));
-  const isGood = named.length > 0 ? named.every(isProven) : own.some(isProven);
+  const { user, wanted, unwanted, aliases } = asked;
+  // With an instance a contact is the same under each of its tokens, and a removal gives nobody a token to push to.
+  const isProvenRemoval = (contact: string): boolean =>
+    (aliases.includes(contact) ? aliases : [contact]).some((uri) => isProven(`${user} ${uri}`));
+  const own = [...account.proofs.keys()].filter((key) => key.startsWith(`${user} `));
+  const isGood =
+    wanted.length + unwanted.length > 0
+      ? wanted.every((contact) => isProven(`${user} ${contact}`)) && unwanted.every(isProvenRemoval)
+      : own.some(isProven);
   if (!isGood) fail(`${asked.places.join()} was absorbed without proof`);
 }
 
